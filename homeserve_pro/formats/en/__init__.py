@@ -1,0 +1,1 @@
+"""English, as India writes it."""
