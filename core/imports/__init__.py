@@ -1,0 +1,1 @@
+"""A marketplace's export, read from CSV files: users, services, bookings, signatures and payments."""
