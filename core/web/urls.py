@@ -1,0 +1,30 @@
+"""The pages' addresses."""
+
+from django.urls import URLPattern, path
+
+from core.web import accounts, alert_letters, home, inbox, letters, outbox, preferences, today
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("healthz", home.healthz, name="healthz"),
+    path("healthz/delivery", home.healthz_delivery, name="healthz-delivery"),
+    path("accounts/", accounts.account, name="account"),
+    path("accounts/login/", accounts.login, name="login"),
+    path("accounts/logout/", accounts.logout, name="logout"),
+    path("accounts/password/", accounts.change_password, name="change-password"),
+    path("accounts/second-factor/", accounts.ask_second_factor, name="second-factor"),
+    path("accounts/recovery-codes/", accounts.new_recovery_codes, name="recovery-codes"),
+    path("dashboard/", today.today, name="today"),
+    path("dashboard/outbox/", outbox.outbox, name="outbox"),
+    path("dashboard/outbox/<uuid:message_id>/", outbox.message, name="outbox-message"),
+    path("dashboard/outbox/<uuid:message_id>/mail/", outbox.mail, name="outbox-mail"),
+    path("r/<str:token>", letters.follow),
+    path("r/<str:token>/", letters.follow, name="follow"),
+    path("unsubscribe/<str:token>/", letters.unsubscribe, name="unsubscribe"),
+    path("act/<str:token>/", alert_letters.act, name="act"),
+    path("preferences/", preferences.preferences, name="preferences"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/news/", inbox.news, name="inbox-news"),
+    path("inbox/read/", inbox.read_all, name="inbox-read-all"),
+    path("inbox/<uuid:message_id>/read/", inbox.read, name="inbox-read"),
+]
