@@ -1,0 +1,102 @@
+"""Which limit holds: the pincode's own, else its region's, else the default; each from its moment on (docs/rules.md, 4)."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from core.models import MessagingRun, NotificationLog, Threshold
+from tests.messaging.market import SUNDAY, booked, demand, ist, promote, told, vendors
+from tests.people import HOME
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = ist(SUNDAY - timedelta(days=30))
+
+
+def limit(value: int | str | None, scope: str = "", *, name: str = "bookings_over", since: datetime = LONG_AGO) -> Threshold:
+    return Threshold.objects.create(
+        rule="high_demand", name=name, scope=scope, value=None if value is None else Decimal(value), effective_from=since
+    )
+
+
+@pytest.fixture
+def six_bookings(frozen, vera):
+    """Yesterday Vera's pincode had six bookings and four vendors: just enough to fire by the usual limits."""
+    vendors(3)
+    booked(6, at=ist(SUNDAY))
+
+
+def test_the_seeds_number_holds_where_nobody_says_otherwise(six_bookings):
+    assert demand()["matched"] == 1
+
+
+@pytest.mark.parametrize("scope", ["", "5", "56", "560", "5600", "56000", "560001"])
+def test_a_limit_is_everybodys_a_regions_or_a_pincodes_own(six_bookings, scope):
+    limit(6, scope)
+    limit(5, "4")
+    limit(5, "560002")
+    assert demand()["matched"] == 0
+
+
+def test_the_narrowest_scope_wins_whatever_the_order_of_entry(six_bookings):
+    limit(5, HOME)
+    limit(100, "5600")
+    limit(100, "56")
+    limit(100)
+    assert demand()["matched"] == 1
+
+
+def test_a_longer_region_goes_before_a_shorter_one(six_bookings):
+    limit(100, "5600")
+    limit(1, "56")
+    assert demand()["matched"] == 0
+
+
+def test_a_limit_holds_from_its_moment_on(six_bookings, frozen, now):
+    limit(6, since=now + timedelta(seconds=1))
+    assert demand(dry_run=True)["matched"] == 1
+    frozen.shift(1)
+    assert demand(dry_run=True)["matched"] == 0
+
+
+def test_of_two_limits_the_later_one_in_force_holds(six_bookings, now):
+    limit(5, since=now - timedelta(days=1))
+    limit(100, since=now - timedelta(days=2))
+    limit(100, since=now + timedelta(days=1))
+    assert demand()["matched"] == 1
+
+
+def test_a_row_without_a_value_gives_its_scope_back_to_the_wider_one(six_bookings, now):
+    limit(100, HOME)
+    limit(None, HOME, since=now - timedelta(hours=1))
+    assert demand(dry_run=True)["matched"] == 1
+    limit(6, "560")
+    assert demand(dry_run=True)["matched"] == 0
+
+
+def test_each_limit_of_a_rule_has_a_scope_of_its_own(six_bookings):
+    limit(100, HOME)
+    assert demand(dry_run=True)["matched"] == 0
+    limit(1, "560", name="bookings_per_vendor_over")
+    assert demand(dry_run=True)["matched"] == 1
+
+
+def test_another_rules_limit_changes_nothing(six_bookings):
+    Threshold.objects.create(rule="vendor_bonus", name="bookings_over", scope="", value=100, effective_from=LONG_AGO)
+    assert demand()["matched"] == 1
+
+
+def test_what_was_used_is_kept_with_the_run_and_with_the_message(six_bookings):
+    limit("5.5", HOME)
+    demand()
+    assert MessagingRun.objects.get().rule["limits"] == {"bookings_over": "5", "bookings_per_vendor_over": "3"}
+    why = NotificationLog.objects.filter(recipient__username="vera").first().metadata
+    assert why["limits"] == {"bookings_over": "5.50", "bookings_per_vendor_over": "3"}
+    assert (why["total_bookings"], why["available_vendors"], why["date"]) == (6, 4, "2026-11-15")
+
+
+def test_a_limit_may_silence_a_pincode_altogether(frozen, kiran):
+    Threshold.objects.create(rule="promotions", name="bookings_under", scope=HOME, value=0, effective_from=LONG_AGO)
+    promote()
+    assert told() == []
