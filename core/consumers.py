@@ -62,9 +62,9 @@ class LiveConsumer(AsyncWebsocketConsumer, ABC):
     async def greet(self) -> None:
         """What a new connection is told first."""
 
+    @abstractmethod
     async def take(self, frame: dict[str, Any]) -> None:
         """A client's frame. Raises BadFrame."""
-        raise BadFrame("Nothing is expected on this connection.")
 
     async def connect(self) -> None:
         self._ended = False
@@ -186,6 +186,12 @@ class DashboardConsumer(LiveConsumer):
     async def greet(self) -> None:
         await self.tell({"type": "hello"})
         await self._tell_counts()
+
+    async def take(self, frame: dict[str, Any]) -> None:
+        # How a page knows that it still hears us: a connection can be gone for minutes before a browser notices.
+        if frame.get("type") != "ping":
+            raise BadFrame('A frame\'s "type" is "ping".')
+        await self.tell({"type": "pong"})
 
     async def frame(self, event: dict[str, Any]) -> None:
         await self.tell(event["frame"])

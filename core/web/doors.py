@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from core.models import Role, User
+from core import access
+from core.alerts import steps
+from core.models import BusinessAlert, User
 from core.notifications.receipts import unread_count
 from core.web.words import initials
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
-
-STAFF = (Role.SUPER_ADMIN, Role.OPS_MANAGER, Role.FINANCE)
 
 
 def for_everyone(view: View[P]) -> View[P]:
@@ -26,11 +26,12 @@ def for_everyone(view: View[P]) -> View[P]:
 
 
 def for_staff(view: View[P]) -> View[P]:
-    """A page of the team. Somebody logged in without the role is refused."""
+    """A page of the team, open to the roles that `core.access` gives its address and method to. Others are refused."""
 
     @wraps(view)
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not is_staff(person(request)):
+        match = request.resolver_match
+        if match is None or not access.may(person(request), match.route, str(request.method)):
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
@@ -38,7 +39,7 @@ def for_staff(view: View[P]) -> View[P]:
 
 
 def is_staff(user: User) -> bool:
-    return user.is_active and user.role in STAFF
+    return user.is_active and user.role in access.STAFF
 
 
 def person(request: HttpRequest) -> User:
@@ -48,30 +49,70 @@ def person(request: HttpRequest) -> User:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A page of the rail, by the name of its address, with the two keys that lead there."""
+
+    label: str
+    name: str
+    icon: str
+    keys: str = ""
+    # The heading of the group it begins.
+    heading: str = ""
+
+
+WAYS: Final = (
+    Way("Today", "today", "i-today", "g t"),
+    Way("Outbox", "outbox", "i-send", "g o"),
+    Way("Inbox", "inbox", "i-app", "g i"),
+    Way("Admin", "admin:index", "i-sliders"),
+)
+# The first tabs at the foot of a phone's page; the others are behind the last one.
+TABS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """A way to another page, in the rail and in the bar."""
 
     label: str
+    name: str
     address: str
     icon: str
+    keys: str
+    heading: str
     here: bool = False
     count: int = 0
+    # What the count says, and whether it is bad.
+    counted: str = ""
+    is_bad: bool = False
 
 
 def frame(request: HttpRequest, here: str) -> dict[str, Any]:
-    """What the frame shows: the pages this person may open, and who they are. One query."""
+    """What the frame shows: the pages this person may open, and who they are. Two queries, one for who is not of the team."""
     user = person(request)
     unread = unread_count(user.pk)
-    doors = [
-        Door("Today", reverse("today"), "i-today", here == "today"),
-        Door("Outbox", reverse("outbox"), "i-send", here == "outbox"),
-        Door("Inbox", reverse("inbox"), "i-app", here == "inbox", unread),
-        Door("Admin", reverse("admin:index"), "i-sliders"),
-    ]
+    team = is_staff(user)
+    doors = list(_doors(user, here, unread=unread, alerts=_open_alerts(user))) if team else []
     return {
-        "doors": doors if is_staff(user) else [],
+        "doors": doors,
+        "tabs": doors[:TABS],
+        "more": doors[TABS:],
         "person": user,
         "initials": initials(user),
-        "staff": is_staff(user),
+        "staff": team,
         "unread": unread,
     }
+
+
+def _doors(user: User, here: str, *, unread: int, alerts: int) -> Any:
+    counts = {"inbox": (unread, "unread", False), "alerts": (alerts, "open", True)}
+    for way in WAYS:
+        address = reverse(way.name)
+        if access.may(user, address.lstrip("/"), "GET"):
+            count, counted, is_bad = counts.get(way.name, (0, "", False))
+            yield Door(way.label, way.name, address, way.icon, way.keys, way.heading, way.name == here, count, counted, is_bad)
+
+
+def _open_alerts(user: User) -> int:
+    states = (BusinessAlert.Status.ACTIVE, BusinessAlert.Status.ACKNOWLEDGED)
+    return steps.visible_to(user, BusinessAlert.objects.filter(status__in=states)).order_by().count()

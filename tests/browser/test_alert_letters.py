@@ -11,7 +11,7 @@ from core.alerts.lifecycle import reconcile
 from core.models import BusinessAlert
 from tests import people
 from tests.alerts.stuck import held
-from tests.browser.test_first_pages import open_page
+from tests.browser.looks import open_page
 from tests.browser.test_preferences import LOOKS, is_sound
 from tests.web.test_alert_letters import link
 

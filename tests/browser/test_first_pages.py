@@ -5,30 +5,19 @@ import threading
 import time
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from core import clock
 from core.models import BusinessAlert, MessageContent, NotificationLog, PincodeAnalytics, Role, ScheduleRun
 from core.notifications.transport import Message
 from core.notifications.transports.websocket import WebSocketTransport
 from tests import people
-from tests.servers.asgi import AsgiServer, log_in
+from tests.browser.looks import must_be_open_to_everybody, must_fit_every_width_and_be_quiet, open_page
+from tests.servers.asgi import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = {"/": "", "/accounts/login/": "", "/dashboard/": "omar", "/dashboard/outbox/": "omar", "/inbox/": "vera", "/preferences/": "vera"}
-WIDTHS = (360, 760, 1000, 1440)
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-def open_page(browser: Browser, server: AsgiServer, url: str, who: str = "", *, width: int = 1440, theme: str = "light") -> Page:
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if theme == "dark" else "light")
-    if who:
-        context.add_cookies([{"name": "sessionid", "value": log_in(people.meet(who)), "url": server.url}])
-    page = context.new_page()
-    page.goto(server.url + url)
-    return page
 
 
 def furnished() -> None:
@@ -53,33 +42,14 @@ def furnished() -> None:
 @pytest.mark.parametrize("url", PAGES)
 def test_a_page_is_open_to_everybody(browser, server, url):
     furnished()
-    for theme in ("light", "dark"):
-        for width in (360, 1440):
-            page = open_page(browser, server, url, PAGES[url], width=width, theme=theme)
-            page.wait_for_load_state("networkidle")
-            found = Axe().run(page, options=RULES)
-            assert found.violations_count == 0, f"{theme} {width}\n{found.generate_report()}"
+    must_be_open_to_everybody(browser, server, url, PAGES[url])
 
 
 @pytest.mark.embedded
 @pytest.mark.parametrize("url", PAGES)
 def test_a_page_fits_every_width_asks_nobody_else_and_says_no_error(browser, server, url):
     furnished()
-    for width in WIDTHS:
-        context = browser.new_context(viewport={"width": width, "height": 900})
-        if PAGES[url]:
-            context.add_cookies([{"name": "sessionid", "value": log_in(people.meet(PAGES[url])), "url": server.url}])
-        page = context.new_page()
-        asked: list[str] = []
-        said: list[str] = []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
-        page.on("console", lambda message, said=said: said.append(message.text))
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))
-        page.goto(server.url + url)
-        page.wait_for_load_state("networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{url} at {width}"
-        assert [address for address in asked if not address.startswith(server.url)] == []
-        assert said == []
+    must_fit_every_width_and_be_quiet(browser, server, url, PAGES[url])
 
 
 def test_who_logs_in_by_keyboard_alone_comes_to_their_first_page(browser, server):

@@ -9,7 +9,7 @@ from core.models import NotificationLog, Preference
 from core.notifications import choices
 from core.notifications.kinds import BONUS, DEMAND
 from tests import people
-from tests.browser.test_first_pages import RULES, open_page
+from tests.browser.looks import RULES, open_page
 from tests.notifications.post import queued
 from tests.servers.asgi import log_in
 

@@ -1,0 +1,192 @@
+// Keeps an open page of the team true: hears over the WebSocket that something changed, fetches the page again and puts the parts
+// that carry data-live in place of what is shown. Rows never move under the pointer or the focus: they wait behind a button.
+// Without this file everything still works, on a reload.
+"use strict";
+
+(() => {
+  const RETRY_FIRST = 1000;
+  const RETRY_MOST = 30000;
+  const ASK_EVERY = 30000;
+  const PING_EVERY = 15000;
+  const OLD_AFTER = 120000;
+  const TOGETHER = 120;
+  const LOGGED_OUT = 4401;
+
+  const live = document.getElementById("live");
+  const stale = document.getElementById("stale");
+  const changes = document.getElementById("changes");
+  if (!live) return;
+
+  let socket = null;
+  let retry = RETRY_FIRST;
+  let lostAt = null;
+  let trueAt = new Date();
+  let answeredAt = 0;
+  let fetching = false;
+  let again = false;
+  let soon = 0;
+  const held = new Map();
+
+  function clock(date, withSeconds) {
+    const two = (number) => String(number).padStart(2, "0");
+    return date.getHours() + ":" + two(date.getMinutes()) + (withSeconds ? ":" + two(date.getSeconds()) : "");
+  }
+
+  function say() {
+    const isLive = socket && socket.readyState === WebSocket.OPEN && !lostAt;
+    live.dataset.state = isLive ? "live" : "late";
+    live.textContent = isLive ? "Live, " + clock(trueAt, true) : lostAt ? "Not live since " + clock(lostAt) : "Connecting";
+    const age = Date.now() - trueAt.getTime();
+    stale.hidden = isLive || age < OLD_AFTER;
+    if (!stale.hidden) {
+      const words = "These figures are from " + clock(trueAt) + ", " + Math.floor(age / 60000) + " minutes ago. Actions still work.";
+      if (stale.textContent !== words) stale.textContent = words;
+    }
+  }
+
+  function lost() {
+    lostAt = lostAt || new Date();
+    say();
+  }
+
+  function connect() {
+    const scheme = location.protocol === "https:" ? "wss://" : "ws://";
+    socket = new WebSocket(scheme + location.host + "/ws/dashboard/");
+    socket.addEventListener("open", () => {
+      retry = RETRY_FIRST;
+      answeredAt = Date.now();
+      // What changed while nobody listened.
+      if (lostAt) refresh();
+      else trueAt = new Date();
+      lostAt = null;
+      say();
+    });
+    socket.addEventListener("message", (event) => {
+      answeredAt = Date.now();
+      if (!fetching) trueAt = new Date();
+      const frame = JSON.parse(event.data);
+      if (frame.type === "alert") refreshSoon();
+      document.dispatchEvent(new CustomEvent("live:" + frame.type, { detail: frame }));
+      say();
+    });
+    socket.addEventListener("close", (event) => {
+      // Logged out, here or elsewhere: the server shows where to log in.
+      if (event.code === LOGGED_OUT) {
+        location.reload();
+        return;
+      }
+      lost();
+      setTimeout(connect, retry * (0.5 + Math.random() / 2));
+      retry = Math.min(retry * 2, RETRY_MOST);
+    });
+  }
+
+  function refreshSoon() {
+    clearTimeout(soon);
+    soon = setTimeout(refresh, TOGETHER);
+  }
+
+  async function refresh() {
+    if (fetching) {
+      again = true;
+      return;
+    }
+    fetching = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "X-Requested-With": "fetch" } });
+      if (answer.redirected && new URL(answer.url).pathname !== location.pathname) location.reload();
+      else if (answer.ok) take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch (error) {
+      // The connection is away: the next one asks again.
+    } finally {
+      fetching = false;
+      if (again) {
+        again = false;
+        refreshSoon();
+      }
+    }
+  }
+
+  function take(page) {
+    trueAt = new Date();
+    announce(page);
+    for (const part of document.querySelectorAll("[data-live][id]")) {
+      const fresh = page.getElementById(part.id);
+      if (!fresh || fresh.isEqualNode(part)) {
+        held.delete(part.id);
+      } else if (isTouched(part)) {
+        held.set(part.id, fresh);
+      } else {
+        put(part, fresh);
+      }
+    }
+    showHeld();
+    say();
+  }
+
+  // A list that moves would move under the pointer; a form would lose what was typed.
+  function isTouched(part) {
+    return (part.dataset.live === "hold" && part.matches(":hover")) || part.contains(document.activeElement) || isWrittenIn(part);
+  }
+
+  function isWrittenIn(part) {
+    return [...part.querySelectorAll("textarea, input[type=text]")].some((field) => field.value !== field.defaultValue);
+  }
+
+  function put(part, fresh) {
+    const before = new Map([...part.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row.textContent]));
+    const shown = document.importNode(fresh, true);
+    part.replaceWith(shown);
+    held.delete(shown.id);
+    if (before.size) {
+      for (const row of shown.querySelectorAll("[data-row]")) {
+        if (before.get(row.dataset.row) !== row.textContent) row.classList.add("just");
+      }
+    }
+    if (window.htmx) htmx.process(shown);
+    shown.dispatchEvent(new CustomEvent("live:put", { bubbles: true }));
+  }
+
+  function showHeld() {
+    changes.hidden = !held.size;
+    changes.textContent = held.size === 1 ? "Something changed, show" : held.size + " changes, show";
+  }
+
+  function announce(page) {
+    const known = new Set([...document.querySelectorAll("[data-alert]")].map((row) => row.dataset.alert));
+    const list = document.querySelector("[data-alerts]");
+    if (!list) return;
+    for (const row of page.querySelectorAll("[data-alert]")) {
+      if (known.has(row.dataset.alert)) continue;
+      const place = document.getElementById(row.dataset.severity === "critical" ? "alarm" : "announce");
+      place.textContent = "New alert, " + row.dataset.severity + ": " + row.dataset.title;
+    }
+  }
+
+  changes.addEventListener("click", () => {
+    for (const [id, fresh] of [...held]) {
+      const part = document.getElementById(id);
+      if (part) put(part, fresh);
+      else held.delete(id);
+    }
+    showHeld();
+  });
+
+  setInterval(() => {
+    const isOpen = socket && socket.readyState === WebSocket.OPEN;
+    if (isOpen && Date.now() - answeredAt > 2 * PING_EVERY) {
+      lost();
+      socket.close();
+    } else if (isOpen) {
+      socket.send('{"type": "ping"}');
+    }
+    say();
+  }, PING_EVERY);
+  // Numbers that nothing is said about, as what waits to be sent; and everything while there is no connection.
+  setInterval(() => {
+    if (document.visibilityState === "visible") refresh();
+  }, ASK_EVERY);
+
+  say();
+  connect();
+})();
