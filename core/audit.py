@@ -16,36 +16,22 @@ from django.db import connection
 from django.db.models import Model
 from django.db.models.signals import pre_save
 
-from core import bulk
-from core.models import (
-    Booking,
-    EscalationPolicy,
-    EscalationStep,
-    Payment,
-    Preference,
-    Service,
-    Signature,
-    Suppression,
-    Switch,
-    TemplateVersion,
-    Threshold,
-    TypeSetting,
-    User,
-)
+from core import bulk, models
+from core.models import User
 
 AUDITED = (
-    Booking,
-    EscalationPolicy,
-    EscalationStep,
-    Payment,
-    Preference,
-    Service,
-    Signature,
-    Suppression,
-    Switch,
-    TemplateVersion,
-    Threshold,
-    TypeSetting,
+    models.Booking,
+    models.EscalationPolicy,
+    models.EscalationStep,
+    models.Payment,
+    models.Preference,
+    models.Service,
+    models.Signature,
+    models.Suppression,
+    models.Switch,
+    models.TemplateVersion,
+    models.Threshold,
+    models.TypeSetting,
 )
 
 

@@ -13,6 +13,7 @@ import time_machine
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import Client
 from pytest_django import DjangoDbBlocker
 from servestatic.middleware import ServeStaticMiddleware
 
@@ -171,6 +172,24 @@ def omar(db: None) -> User:
 def farah(db: None) -> User:
     """Finance."""
     return people.meet("farah")
+
+
+@pytest.fixture
+def as_sara(client: Client, sara: User) -> Client:
+    client.force_login(sara)
+    return client
+
+
+@pytest.fixture
+def as_omar(client: Client, omar: User) -> Client:
+    client.force_login(omar)
+    return client
+
+
+@pytest.fixture
+def as_farah(client: Client, farah: User) -> Client:
+    client.force_login(farah)
+    return client
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ import psycopg
 import redis
 from psycopg import sql
 
+from tests.command import exit_with
 from tests.environment import browser_path
 
 # One more than processors: tests with processes and browsers of their own mostly wait for them.
@@ -171,10 +172,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Told to end, it ends as by Ctrl-C, and takes pytest along; also where a shell started it in the background, deaf to SIGINT.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    exit_with(main)

@@ -33,24 +33,6 @@ def address(model, page, *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-@pytest.fixture
-def as_sara(client, sara):
-    client.force_login(sara)
-    return client
-
-
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
-@pytest.fixture
-def as_farah(client, farah):
-    client.force_login(farah)
-    return client
-
-
 def queries_of(client, url):
     client.get(url)  # What is looked up once a process is looked up here.
     with CaptureQueriesContext(connection) as captured:

@@ -14,12 +14,6 @@ TABLE = reverse("admin:core_providerstate_changelist")
 NEW = reverse("admin:core_providerstate_add")
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
 def page(state):
     return reverse("admin:core_providerstate_change", args=[state.pk])
 

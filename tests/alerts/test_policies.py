@@ -155,12 +155,6 @@ def form(*steps, **fields):
     return data
 
 
-@pytest.fixture
-def as_sara(client, sara):
-    client.force_login(sara)
-    return client
-
-
 def test_an_admin_adds_a_policy_and_reads_what_it_means(as_sara):
     answer = as_sara.post(ADD, form((0, ["finance"], ["sms"]), (30, ["super_admin", "ops_manager"], ["email", "websocket"])))
     assert answer.status_code == 302

@@ -31,6 +31,13 @@ def must_be_open_to_everybody(browser: Browser, server: AsgiServer, url: str, wh
             page.context.close()
 
 
+def listen(page: Page, asked: list[str], said: list[str]) -> None:
+    """Note what a page asks for, and what it says on the console."""
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+
 def must_fit_every_width_and_be_quiet(browser: Browser, server: AsgiServer, url: str, who: str) -> None:
     """Nothing scrolls sideways; nothing is said on the console; no other host is asked."""
     for width in WIDTHS:
@@ -40,9 +47,7 @@ def must_fit_every_width_and_be_quiet(browser: Browser, server: AsgiServer, url:
         page = context.new_page()
         asked: list[str] = []
         said: list[str] = []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
-        page.on("console", lambda message, said=said: said.append(message.text))
-        page.on("pageerror", lambda error, said=said: said.append(str(error)))
+        listen(page, asked, said)
         page.goto(server.url + url)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{url} at {width}"

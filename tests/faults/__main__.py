@@ -7,13 +7,12 @@ the referee objects.
 """
 
 import argparse
-import signal
-import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
+from tests.command import exit_with
 from tests.environment import ROOT
 from tests.faults.catalogue import EXPERIMENTS
 from tests.faults.embedded import EMBEDDED, EmbeddedExperiment
@@ -130,10 +129,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Told to end, it takes along everything it started; also where a shell started it in the background, deaf to SIGINT.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    exit_with(main)

@@ -6,8 +6,7 @@ import pytest
 
 from tests.faults.embedded import EMBEDDED
 
-IN_THE_OTHER_HALF = pytest.mark.skipif(bool(os.environ.get("TEST_REDIS_URLS")), reason="It runs in SQLite's half.")
-pytestmark = [pytest.mark.faults, pytest.mark.slow, IN_THE_OTHER_HALF]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.embedded]
 
 
 @pytest.mark.parametrize("experiment", EMBEDDED, ids=lambda experiment: experiment.name)

@@ -25,12 +25,6 @@ def rabbitmq_answers() -> bool:
     return True
 
 
-@pytest.fixture
-def post() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
-
-
 @pytest.fixture(params=["redis", "rabbitmq"])
 def home(request: pytest.FixtureRequest, tmp_path: Path, post: SmtpServer, worker_id: str) -> Iterator[Home]:
     """A PostgreSQL database of its own, and either broker."""

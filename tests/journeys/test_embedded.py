@@ -3,11 +3,9 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -15,7 +13,7 @@ from tests.journeys.processes import Home, wait_until
 from tests.servers.smtp import SLOW, SmtpServer
 from tests.servers.twilio import TwilioServer
 
-pytestmark = pytest.mark.skipif(not settings.EMBEDDED, reason="These processes are the embedded configuration's.")
+pytestmark = pytest.mark.embedded
 
 CAST = """
 from core.models import User
@@ -32,18 +30,6 @@ STATUSES = """
 from core.models import NotificationLog
 answer = sorted(map(list, NotificationLog.objects.values_list('method', 'status', 'provider')))
 """
-
-
-@pytest.fixture
-def post() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
-
-
-@pytest.fixture
-def twilio() -> Iterator[TwilioServer]:
-    with TwilioServer() as server:
-        yield server
 
 
 @pytest.fixture

@@ -49,18 +49,6 @@ answer = time.monotonic() - begun
 """
 
 
-@pytest.fixture
-def post() -> Iterator[SmtpServer]:
-    with SmtpServer() as server:
-        yield server
-
-
-@pytest.fixture
-def twilio() -> Iterator[TwilioServer]:
-    with TwilioServer() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def database(worker_id: str) -> Iterator[str]:
     with own_database(f"homeserve_senders_{worker_id}") as url:

@@ -16,18 +16,6 @@ from tests.people import people
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
-@pytest.fixture
-def as_farah(client, farah):
-    client.force_login(farah)
-    return client
-
-
 def shown(person, *, kind="promotional", method="email", subject="An offer", at=None, content=None):
     return NotificationLog.objects.create(
         recipient=person,

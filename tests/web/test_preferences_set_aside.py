@@ -17,12 +17,6 @@ LIST = reverse("admin:core_suppression_changelist")
 ADD = reverse("admin:core_suppression_add")
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
 def form(**given):
     return {"method": "email", "address": "Vera@HomeServe.example ", "reason": "asked by phone", "detail": "", **given}
 

@@ -16,18 +16,6 @@ from tests.people import person
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
-@pytest.fixture
-def as_farah(client, farah):
-    client.force_login(farah)
-    return client
-
-
 def text_of(client):
     return client.get("/dashboard/").content.decode()
 
