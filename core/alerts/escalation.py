@@ -164,7 +164,7 @@ class Turn:
         self._end_snooze()
         unheard = items.news(alert) if alert.item_count else News()
         self._climb(unheard)
-        reason = speech.why_speak(alert, self.policy, now=now, expired=self.expired, unheard=unheard)
+        reason = speech.why_speak(alert, repeat=self.policy.repeat, now=now, expired=self.expired, unheard=unheard)
         if reason:
             self._say(reason, speech.listeners(alert, self.policy, kind_for(alert.alert_type), concerned(alert)), unheard)
         alert.next_step_at = next_look(alert, self.policy, now=now)

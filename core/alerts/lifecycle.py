@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, Q, QuerySet
 
 from core import audiences, locks
-from core.alerts import unheard, wording
+from core.alerts import policies, unheard, wording
 from core.alerts.check import Check, Values
 from core.alerts.digest import Telling
 from core.alerts.findings import Found, Standing, staged
@@ -54,7 +54,7 @@ def _evaluate(check: Check, limits: Values, telling: Telling, *, now: datetime) 
     people = audiences.staff(check.roles)
     reachable = people.filter(is_active=True)
     own = Q(fingerprint=check.name) | Q(fingerprint__startswith=f"{check.name}:")
-    known = latest_of(own | Q(fingerprint=unheard.PREFIX + check.name), somebody=Exists(reachable))
+    known = latest_of(own | Q(fingerprint=unheard.PREFIX + check.name), somebody=Exists(reachable), shortest_repeat=policies.SHORTEST)
     # Answered beside the alerts, unless there has never been one.
     somebody = next((alert.somebody for alert in known.values()), None)
     of_nobody = known.pop(unheard.PREFIX + check.name, None)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.utils import timezone
 
 from core.alerts.check import roles_for
@@ -103,6 +103,18 @@ class Policies:
             if scope in self._by_scope:
                 return self._by_scope[scope]
         return Policy(name="", repeat=REPEAT.get(alert.severity, REPEAT_OTHERS))
+
+
+# Beside alerts in a query, as `shortest_repeat`: the minutes of the policy that repeats soonest; null when there is none.
+SHORTEST = Subquery(EscalationPolicy.objects.filter(is_active=True).order_by("repeat_minutes").values("repeat_minutes")[:1])
+
+
+def is_too_soon(alert: BusinessAlert, *, now: datetime) -> bool:
+    """Whether no policy there is would have the alert repeat itself yet. False as well when its query did not ask for `SHORTEST`."""
+    if not hasattr(alert, "shortest_repeat") or alert.last_notified_at is None:
+        return False
+    shortest = [timedelta(minutes=alert.shortest_repeat)] if alert.shortest_repeat is not None else []
+    return now < alert.last_notified_at + min(*shortest, *REPEAT.values(), REPEAT_OTHERS)
 
 
 def policy_of(row: EscalationPolicy) -> Policy:

@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquer
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
-from core.alerts import flapping, items, live, speech, wording
+from core.alerts import flapping, items, live, policies, speech, wording
 from core.alerts.check import RANK
 from core.alerts.digest import Telling
 from core.alerts.findings import Found
@@ -197,11 +197,13 @@ def _update(cause: Cause, found: Found, outcome: Outcome, telling: Telling, *, o
 def _say(cause: Cause, outcome: Outcome, telling: Telling, *, opened: str, raised: bool, unheard: News, now: datetime) -> None:
     alert = outcome.alert
     assert alert is not None
-    policy = telling.policies.of(alert)
-    reason = speech.why_speak(alert, policy, now=now, opened=opened, raised=raised, unheard=unheard, repeats=bool(cause.fingerprint))
+    # Most runs say nothing, and then need not know what the policies are.
+    repeats = bool(cause.fingerprint) and not policies.is_too_soon(alert, now=now)
+    repeat = telling.policies.of(alert).repeat if repeats else None
+    reason = speech.why_speak(alert, repeat=repeat, now=now, opened=opened, raised=raised, unheard=unheard)
     if not reason:
         return
-    groups = speech.listeners(alert, policy, cause.kind, cause.people)
+    groups = speech.listeners(alert, telling.policies.of(alert), cause.kind, cause.people)
     if not speech.anybody(groups):
         # It counts as not told, and speaks once somebody is there.
         outcome.unheard = True

@@ -57,19 +57,18 @@ def is_snoozed(alert: BusinessAlert, now: datetime) -> bool:
 
 def why_speak(
     alert: BusinessAlert,
-    policy: Policy,
     *,
+    repeat: timedelta | None,
     now: datetime,
     opened: str = "",
     raised: bool = False,
     expired: bool = False,
     unheard: News | None = None,
-    repeats: bool = True,
 ) -> str:
     """The reason to speak now; empty when there is none (docs/rules.md, 5).
 
-    `opened` is the reason when it has just been opened or reopened; `raised` says that its severity, `expired` that its
-    acknowledgement has just risen or run out.
+    `repeat` is how long it is silent before it says the same again (None: it does not). `opened` is the reason when it has just
+    been opened or reopened; `raised` says that its severity, `expired` that its acknowledgement has just risen or run out.
     """
     if alert.status not in {Status.ACTIVE, Status.ACKNOWLEDGED}:
         return ""
@@ -84,7 +83,7 @@ def why_speak(
         return EXPIRED
     if unheard and news_is_told(alert, unheard) and now >= news_due(alert, now=now):
         return NEW_ITEMS
-    if repeats and active and alert.last_notified_at is not None and now >= alert.last_notified_at + policy.repeat:
+    if repeat is not None and active and alert.last_notified_at is not None and now >= alert.last_notified_at + repeat:
         return STILL_OPEN
     return ""
 

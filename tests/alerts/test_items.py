@@ -12,7 +12,8 @@ from django.utils import timezone
 from core.alerts.check import Check, Finding, Values, checks, declare
 from core.alerts.checks.payment_holds import PaymentHolds
 from core.alerts.lifecycle import reconcile
-from core.models import AlertItem, Booking, BusinessAlert, Payment, Service
+from core.alerts.policies import create_defaults
+from core.models import AlertItem, Booking, BusinessAlert, EscalationPolicy, NotificationLog, Payment, Service
 from tests.alerts.stuck import held, many_held, only_alert, overdue, unsigned
 
 pytestmark = pytest.mark.django_db
@@ -55,17 +56,31 @@ def test_ten_findings_and_five_thousand_cost_the_same_statements(omar, now):
     assert only_alert().item_count == AlertItem.objects.filter(cleared_at=None).count() == 5_001
 
 
-def test_a_run_that_finds_the_same_again_is_five_statements_and_a_lock(omar, now):
+@pytest.mark.parametrize("has_policies", [False, True])
+def test_a_run_that_finds_the_same_again_is_four_statements_and_a_lock(omar, now, has_policies):
+    if has_policies:
+        create_defaults()
     many_held(now, 30)
     reconcile(HOLDS, now=now)
-    limits, *lock, alerts, compared, policies, saved = asked(HOLDS, now + HOUR)
+    limits, *lock, alerts, compared, saved = asked(HOLDS, now + HOUR)
     assert "core_threshold" in limits
     assert [statement.partition("(")[0] for statement in lock] == (["SELECT pg_advisory_xact_lock"] if POSTGRESQL else [])
     assert "core_businessalert" in alerts
     assert "core_payment" in compared
     assert "core_alertitem" in compared
-    assert "core_escalationpolicy" in policies
     assert saved.startswith('UPDATE "core_businessalert"')
+
+
+@pytest.mark.parametrize("minutes", [None, 90])
+def test_it_asks_for_the_policies_when_one_of_them_may_repeat_by_now(omar, now, minutes):
+    if minutes:
+        EscalationPolicy.objects.create(name="Impatient", severity="high", repeat_minutes=minutes)
+    soonest = timedelta(minutes=minutes or 4 * 60)
+    many_held(now, 3)
+    reconcile(HOLDS, now=now)
+    assert not any(statement.startswith('SELECT "core_escalationpolicy"') for statement in asked(HOLDS, now + soonest - HOUR))
+    reconcile(HOLDS, now=now + soonest)
+    assert (NotificationLog.objects.filter(method="email").count() == 2) is bool(minutes)
 
 
 def test_what_python_finds_costs_one_statement_more_for_each_two_thousand(omar, now):
