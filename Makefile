@@ -85,6 +85,10 @@ faults: setup-dev ## Break real processes and judge what came of it; ONLY=kill,r
 proofs: setup-dev ## The long forms of what is proved of alerts: 200 rounds of eight processes, 2,000 random lives
 	@PROOFS=long $(PY) -m tests.run -o faulthandler_timeout=0 tests/alerts/test_eight_processes.py tests/alerts/test_state_machine.py $(ADDOPTS)
 
+.PHONY: screens
+screens: setup-dev ## Take pictures of every page of the demo city into docs/screens; needs Chromium
+	@$(PY) -m tests.screens $(ADDOPTS)
+
 # --- Check ------------------------------------------------------------------------------------------------------------
 
 .PHONY: lint

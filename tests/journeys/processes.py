@@ -105,7 +105,9 @@ class Home:
             self.wait_for_server(process)
             yield process
 
-    def wait_for_server(self, process: subprocess.Popen[bytes]) -> None:
+    def wait_for_server(self, process: subprocess.Popen[bytes], *, seconds: float = 90) -> None:
+        """Until it answers; fails with what it said when it has ended instead."""
+
         def answers() -> bool:
             assert process.poll() is None, (self.folder / "server.out").read_text()
             try:
@@ -113,7 +115,7 @@ class Home:
             except httpx.TransportError:
                 return False
 
-        wait_until(answers, seconds=90, what="the server to answer")
+        wait_until(answers, seconds=seconds, what="the server to answer")
 
     @property
     def url(self) -> str:
