@@ -83,8 +83,10 @@ def picture(page: Page, file: Path, width: int) -> None:
     high = min(max(int(page.evaluate("document.documentElement.scrollHeight")), WIDTHS[width]), HIGHEST)
     page.set_viewport_size({"width": width, "height": high})
     page.wait_for_load_state("networkidle")
-    quality = {"quality": QUALITY} if file.suffix == ".jpg" else {}
-    page.screenshot(path=file, type="jpeg" if quality else "png", animations="disabled", **quality)
+    if file.suffix == ".jpg":
+        page.screenshot(path=file, type="jpeg", quality=QUALITY, animations="disabled")
+    else:
+        page.screenshot(path=file, type="png", animations="disabled")
 
 
 def take(browser: Browser, home: Home, looks: list[Look], into: Path, *, kind: str) -> int:
