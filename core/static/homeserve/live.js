@@ -27,9 +27,13 @@
   let soon = 0;
   const held = new Map();
 
+  // The business day's time, as everywhere on the page, wherever the browser is.
+  const INDIA = { timeZone: "Asia/Kolkata", hour: "numeric", minute: "2-digit", hourCycle: "h23" };
+  const toTheMinute = new Intl.DateTimeFormat("en-GB", INDIA);
+  const toTheSecond = new Intl.DateTimeFormat("en-GB", { ...INDIA, second: "2-digit" });
+
   function clock(date, withSeconds) {
-    const two = (number) => String(number).padStart(2, "0");
-    return date.getHours() + ":" + two(date.getMinutes()) + (withSeconds ? ":" + two(date.getSeconds()) : "");
+    return (withSeconds ? toTheSecond : toTheMinute).format(date).replace(/^0/, "");
   }
 
   function say() {
