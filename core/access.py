@@ -126,6 +126,8 @@ PAGES: Final[Mapping[str, Rule]] = {
     "dashboard/outbox/": reads(STAFF),
     "dashboard/outbox/<uuid:message_id>/": reads(STAFF),
     "dashboard/outbox/<uuid:message_id>/mail/": reads(STAFF),
+    "dashboard/thresholds/": {"GET": OPERATORS, "POST": ADMINS},
+    "dashboard/thresholds/<int:threshold_id>/take-back/": writes(ADMINS),
     "r/<str:token>": reads(TOLD_APART_BY_SIGNATURE),
     "r/<str:token>/": reads(TOLD_APART_BY_SIGNATURE),
     "unsubscribe/<str:token>/": {"GET": TOLD_APART_BY_SIGNATURE, "POST": TOLD_APART_BY_SIGNATURE},

@@ -56,7 +56,7 @@ def fired(campaign: PincodeCampaign, options: Sequence[Limits], *, now: datetime
     """
     today = clock.business_day(now)
     first = today - timedelta(days=days)
-    looked_at = _looked_at(campaign, first, today)
+    looked_at = days_looked_at(campaign, first, today)
     found = [Fired() for _ in options]
     known: list[dict[str, Values]] = [{} for _ in options]
     rows = PincodeAnalytics.objects.filter(date__in=looked_at).order_by()
@@ -72,7 +72,7 @@ def fired(campaign: PincodeCampaign, options: Sequence[Limits], *, now: datetime
     return found
 
 
-def _looked_at(campaign: PincodeCampaign, first: date, today: date) -> list[date]:
+def days_looked_at(campaign: PincodeCampaign, first: date, today: date) -> list[date]:
     """The full days from `first` on that a run of the campaign's own schedule looks at."""
     runs = {clock.business_day(slot) for slot in campaign.times.slots(clock.day_start(first), clock.day_bounds(today)[1])}
     days = [first + timedelta(days=number) for number in range((today - first).days)]

@@ -81,6 +81,10 @@ class Faster(Exception):
         self.present = present
 
 
+class InForce(Exception):
+    """A limit that holds, or has held: what was decided by it must stay explained."""
+
+
 # Nothing was said of what one looked at.
 UNSEEN: Final = -1
 
@@ -114,3 +118,13 @@ def set_limit(
         return Threshold.objects.create(
             rule=rule, name=name, scope=scope, value=value, effective_from=moment, note=note, created_by=actor, created_at=now
         )
+
+
+def take_back(pk: int, *, now: datetime) -> Threshold:
+    """Take away a limit to come. Raises Threshold.DoesNotExist, and InForce once its moment has come."""
+    with transaction.atomic():
+        row = Threshold.objects.select_for_update().get(pk=pk)
+        if row.effective_from <= now:
+            raise InForce("This limit has been in force: it is on record. Set another one.")
+        row.delete()
+    return row

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from rest_framework import serializers
@@ -97,13 +96,12 @@ class ThresholdOne(Resource):
     @endpoint("Take back a limit to come", answers=Done)
     def delete(self, request: Request, said: Said, threshold_id: int) -> Response:
         """409 once it is in force: set another one then."""
-        with transaction.atomic():
-            row = Threshold.objects.select_for_update().filter(pk=threshold_id).first()
-            if row is None:
-                raise Http404
-            if row.effective_from <= clock.now():
-                raise Refused("This limit has been in force: it is on record. Set another one.", code="in_force")
-            row.delete()
+        try:
+            limits.take_back(threshold_id, now=clock.now())
+        except Threshold.DoesNotExist:
+            raise Http404 from None
+        except limits.InForce as error:
+            raise Refused(str(error), code="in_force") from error
         return plain({"status": "success", "message": "Taken back."})
 
 

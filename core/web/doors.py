@@ -62,7 +62,8 @@ class Way:
 
 WAYS: Final = (
     Way("Today", "today", "i-today", "g t"),
-    Way("Outbox", "outbox", "i-send", "g o"),
+    Way("Thresholds", "thresholds", "i-sliders", heading="Rules"),
+    Way("Outbox", "outbox", "i-send", "g o", heading="Running"),
     Way("Inbox", "inbox", "i-app", "g i"),
     Way("Admin", "admin:index", "i-sliders"),
 )

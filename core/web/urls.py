@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from core.web import accounts, alert_letters, home, inbox, letters, outbox, preferences, today
+from core.web import accounts, alert_letters, home, inbox, letters, outbox, preferences, thresholds, today
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern] = [
     path("dashboard/outbox/", outbox.outbox, name="outbox"),
     path("dashboard/outbox/<uuid:message_id>/", outbox.message, name="outbox-message"),
     path("dashboard/outbox/<uuid:message_id>/mail/", outbox.mail, name="outbox-mail"),
+    path("dashboard/thresholds/", thresholds.thresholds, name="thresholds"),
+    path("dashboard/thresholds/<int:threshold_id>/take-back/", thresholds.take_back, name="threshold-take-back"),
     path("r/<str:token>", letters.follow),
     path("r/<str:token>/", letters.follow, name="follow"),
     path("unsubscribe/<str:token>/", letters.unsubscribe, name="unsubscribe"),
