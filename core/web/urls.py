@@ -3,6 +3,8 @@
 from django.urls import URLPattern, path
 
 from core.web import accounts, alert_letters, home, inbox, letters, outbox, preferences, thresholds, today
+from core.web.log import detail
+from core.web.log.page import log
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -15,6 +17,9 @@ urlpatterns: list[URLPattern] = [
     path("accounts/second-factor/", accounts.ask_second_factor, name="second-factor"),
     path("accounts/recovery-codes/", accounts.new_recovery_codes, name="recovery-codes"),
     path("dashboard/", today.today, name="today"),
+    path("dashboard/log/", log, name="log"),
+    path("dashboard/log/<uuid:notification_id>/", detail.one, name="log-one"),
+    path("dashboard/log/<uuid:notification_id>/mail/", detail.mail, name="log-mail"),
     path("dashboard/outbox/", outbox.outbox, name="outbox"),
     path("dashboard/outbox/<uuid:message_id>/", outbox.message, name="outbox-message"),
     path("dashboard/outbox/<uuid:message_id>/mail/", outbox.mail, name="outbox-mail"),
