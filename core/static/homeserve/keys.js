@@ -30,7 +30,8 @@
   }
 
   function find() {
-    const field = [...document.querySelectorAll("[data-find]")].find((one) => one.offsetParent !== null);
+    // A page's own field stands behind the frame's, and is meant.
+    const field = [...document.querySelectorAll("[data-find]")].filter((one) => one.offsetParent !== null).pop();
     if (!field) return;
     field.focus();
     if (field.select) field.select();
