@@ -9,7 +9,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -19,6 +18,7 @@ from core.alerts import items, steps
 from core.alerts.steps import BadStep, IllegalStep
 from core.formatting import rupees
 from core.models import BusinessAlert, NotificationLog, Role, User
+from core.web import snoozes
 from core.web.words import Moment, moment, span
 
 LIFE = timedelta(days=7)
@@ -26,7 +26,6 @@ LISTED = 5
 STEPS = ("acknowledge", "snooze", "resolve")
 NAMES = {"acknowledge": "Acknowledge", "snooze": "Snooze", "resolve": "Resolve"}
 DONE = {"acknowledge": "Acknowledged", "snooze": "Snoozed", "resolve": "Resolved"}
-MORNING = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +110,9 @@ def _take(request: HttpRequest, alert: BusinessAlert, person: User, *, now: date
 
 def _until(choice: str, *, now: datetime) -> datetime:
     """The end of a snooze, from one of the choices of the page."""
-    morning = timezone.localtime(now).replace(hour=MORNING, minute=0, second=0, microsecond=0)
-    ends = {
-        "1h": now + timedelta(hours=1),
-        "4h": now + timedelta(hours=4),
-        "morning": morning if morning > now else morning + timedelta(days=1),
-    }
-    if choice not in ends:
+    if choice not in ("1h", "4h", "morning"):
         raise BadStep("until", "Choose until when: an hour, four hours or 9:00.")
-    return ends[choice]
+    return snoozes.until(choice, now=now)
 
 
 def _context(
@@ -144,7 +137,7 @@ def _context(
         "open_for": span(now - alert.created_at),
         "items": [Item(i.label, rupees(i.rupees) if i.rupees else "", moment(i.since, now=now)) for i in listed],
         "more": max(alert.item_count - len(listed), 0) if alert.is_open else 0,
-        "morning": moment(_until("morning", now=now), now=now).short,
+        "morning": moment(snoozes.morning(now), now=now).short,
     }
 
 

@@ -62,6 +62,7 @@ class Way:
 
 WAYS: Final = (
     Way("Today", "today", "i-today", "g t"),
+    Way("Alerts", "alerts", "i-bell", "g a"),
     Way("Log", "log", "i-log", "g l"),
     Way("Thresholds", "thresholds", "i-sliders", heading="Rules"),
     Way("Outbox", "outbox", "i-send", "g o", heading="Running"),

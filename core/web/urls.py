@@ -2,7 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from core.web import accounts, alert_letters, home, inbox, letters, outbox, preferences, thresholds, today
+from core.access import ALERT_STEPS
+from core.web import (
+    accounts, alert_letters, alerts, alerts_detail, alerts_steps, home, inbox, letters, outbox, preferences, thresholds, today,
+)  # fmt: skip
 from core.web.log import detail
 from core.web.log.page import log
 
@@ -17,6 +20,9 @@ urlpatterns: list[URLPattern] = [
     path("accounts/second-factor/", accounts.ask_second_factor, name="second-factor"),
     path("accounts/recovery-codes/", accounts.new_recovery_codes, name="recovery-codes"),
     path("dashboard/", today.today, name="today"),
+    path("dashboard/alerts/", alerts.alerts, name="alerts"),
+    path("dashboard/alerts/<uuid:alert_id>/", alerts_detail.alert, name="alert"),
+    *(path(f"dashboard/alerts/<uuid:alert_id>/{step}/", alerts_steps.take, {"step": step}, name=f"alert-{step}") for step in ALERT_STEPS),
     path("dashboard/log/", log, name="log"),
     path("dashboard/log/<uuid:notification_id>/", detail.one, name="log-one"),
     path("dashboard/log/<uuid:notification_id>/mail/", detail.mail, name="log-mail"),

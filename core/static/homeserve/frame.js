@@ -7,7 +7,11 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) {
     const dialog = document.getElementById(opener.dataset.opens);
-    if (dialog) dialog.showModal();
+    // An opener that is a link leads to the same form on a page, where there is no dialog or no script.
+    if (dialog) {
+      event.preventDefault();
+      dialog.showModal();
+    }
     return;
   }
   const closer = event.target.closest("[data-closes]");

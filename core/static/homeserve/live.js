@@ -116,10 +116,11 @@
     announce(page);
     for (const part of document.querySelectorAll("[data-live][id]")) {
       const fresh = page.getElementById(part.id);
-      if (!fresh || fresh.isEqualNode(part)) {
+      if (!fresh || isSame(part, fresh)) {
         held.delete(part.id);
       } else if (isTouched(part)) {
-        held.set(part.id, fresh);
+        if (saysTheSame(part, fresh)) held.delete(part.id);
+        else held.set(part.id, fresh);
       } else {
         put(part, fresh);
       }
@@ -128,9 +129,30 @@
     say();
   }
 
+  // A form's token is another one each time, and no change.
+  function isSame(part, fresh) {
+    const token = part.querySelector("[name=csrfmiddlewaretoken]");
+    if (!token) return fresh.isEqualNode(part);
+    const like = fresh.cloneNode(true);
+    for (const one of like.querySelectorAll("[name=csrfmiddlewaretoken]")) one.setAttribute("value", token.defaultValue);
+    const now = part.cloneNode(true);
+    for (const one of now.querySelectorAll("[name=csrfmiddlewaretoken]")) one.setAttribute("value", token.defaultValue);
+    return like.isEqualNode(now);
+  }
+
   // A list that moves would move under the pointer; a form would lose what was typed.
   function isTouched(part) {
-    return (part.dataset.live === "hold" && part.matches(":hover")) || part.contains(document.activeElement) || isWrittenIn(part);
+    return (part.dataset.live === "hold" && part.matches(":hover")) || part.contains(document.activeElement) || part.querySelector("dialog[open]") !== null || isWrittenIn(part);
+  }
+
+  // Rows that say what they are (data-says), and still are it: only time has passed.
+  function saysTheSame(part, fresh) {
+    const all = (one) => [...one.querySelectorAll("[data-says]")].map(said);
+    return all(part).length > 0 && all(part).join("\n") === all(fresh).join("\n");
+  }
+
+  function said(row) {
+    return row.dataset.says === undefined ? row.textContent : row.dataset.row + " " + row.dataset.says;
   }
 
   function isWrittenIn(part) {
@@ -138,13 +160,13 @@
   }
 
   function put(part, fresh) {
-    const before = new Map([...part.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row.textContent]));
+    const before = new Map([...part.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, said(row)]));
     const shown = document.importNode(fresh, true);
     part.replaceWith(shown);
     held.delete(shown.id);
     if (before.size) {
       for (const row of shown.querySelectorAll("[data-row]")) {
-        if (before.get(row.dataset.row) !== row.textContent) row.classList.add("just");
+        if (before.get(row.dataset.row) !== said(row)) row.classList.add("just");
       }
     }
     if (window.htmx) htmx.process(shown);

@@ -1,0 +1,68 @@
+"""How fast the team is: this week's times to acknowledge and to resolve against last week's, by type. People's alone."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
+
+from core import clock
+from core.alerts import record
+from core.web.alerts_words import type_label
+from core.web.words import span
+
+PEOPLE = "people"
+# It looks at every step of two weeks, and says nothing that is true for a minute only.
+KEPT_SECONDS = 60
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A median and the time that nine of ten keep within; and the median against last week's."""
+
+    median: str
+    p90: str
+    count: int
+    # "better", "worse", "same"; empty: there is nothing to hold it against.
+    change: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    label: str
+    acknowledge: Time
+    resolve: Time
+
+
+def speeds(types: Collection[str] | None, *, now: datetime) -> list[Speed]:
+    """Of each type that somebody had to do with in these two weeks; `types` leaves out all others. Up to a minute old."""
+    today = clock.business_day(now)
+    key = f"alert-speeds:{today}:{','.join(sorted(types)) if types is not None else '*'}"
+    return list(cache.get_or_set(key, lambda: _measured(types, now=now), KEPT_SECONDS) or [])
+
+
+def _measured(types: Collection[str] | None, *, now: datetime) -> list[Speed]:
+    today = clock.business_day(now)
+    monday = today - timedelta(days=today.weekday())
+    lines = record.response_times(monday - record.WEEK, today, by=("type", "week"), types=types)
+    of = {(line.type, line.what, line.week): line for line in lines if line.who == PEOPLE}
+    names = sorted({name for name, _, _ in of}, key=type_label)
+
+    def time(name: str, what: str) -> Time:
+        this, last = of.get((name, what, monday)), of.get((name, what, monday - record.WEEK))
+        if this is None or this.median is None or this.p90 is None:
+            return Time("none", "none", 0)
+        change, by = _against(this.median, last.median if last else None)
+        return Time(span(this.median), span(this.p90), this.count, change, by)
+
+    return [Speed(type_label(name), time(name, record.ACKNOWLEDGED), time(name, record.RESOLVED)) for name in names]
+
+
+def _against(this: timedelta, last: timedelta | None) -> tuple[str, str]:
+    if last is None:
+        return "", ""
+    if abs(this - last) < MINUTE:
+        return "same", ""
+    return ("better" if this < last else "worse"), span(this - last)
