@@ -4,8 +4,19 @@ from django.urls import URLPattern, path
 
 from core.access import ALERT_STEPS
 from core.web import (
-    accounts, alert_letters, alerts, alerts_detail, alerts_steps, home, inbox, letters, outbox, preferences, thresholds, today,
-)  # fmt: skip
+    accounts,
+    alert_letters,
+    alerts,
+    alerts_detail,
+    alerts_steps,
+    home,
+    inbox,
+    letters,
+    outbox,
+    preferences,
+    thresholds,
+    today,
+)
 from core.web.log import detail
 from core.web.log.page import log
 
