@@ -10,7 +10,7 @@ from django.utils.html import escape
 
 from core import clock
 from core.alerts import steps
-from core.models import AlertEvent, AlertItem, Role, User
+from core.models import AlertEvent, AlertItem, BusinessAlert, Role, User
 from tests.people import person
 from tests.web.alerts_world import HOUR, LIST, an_alert, take, text_of, url_of
 
