@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from auditlog.models import LogEntry
 from django.apps import apps
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -49,16 +50,21 @@ class Trail(Resource):
     @endpoint("Read the audit trail", query=TrailQuery, answers=page_of("entries", Entry))
     def get(self, request: Request, said: Said) -> Response:
         """Newest first."""
-        exact = {"actor_id": "actor_id", "model": "content_type__model", "object_id": "object_pk"}
-        rows = LogEntry.objects.filter(**{field: said[name] for name, field in exact.items() if name in said})
-        if "action" in said:
-            rows = rows.filter(action=ACTIONS[said["action"]])
-        if "date_from" in said:
-            rows = rows.filter(timestamp__gte=clock.day_start(said["date_from"]))
-        if "date_to" in said:
-            rows = rows.filter(timestamp__lt=clock.day_bounds(said["date_to"])[1])
-        part = part_of(rows, NEWEST_FIRST, said, loaded=lambda rows: rows.select_related("actor", "content_type"))
+        part = part_of(entries_of(said), NEWEST_FIRST, said, loaded=lambda rows: rows.select_related("actor", "content_type"))
         return plain(shown("entries", part, [entry_of(row) for row in part.rows]))
+
+
+def entries_of(said: Said) -> QuerySet[Any]:
+    """The entries that a `TrailQuery` asks for."""
+    exact = {"actor_id": "actor_id", "model": "content_type__model", "object_id": "object_pk"}
+    rows: QuerySet[Any] = LogEntry.objects.filter(**{field: said[name] for name, field in exact.items() if name in said})
+    if "action" in said:
+        rows = rows.filter(action=ACTIONS[said["action"]])
+    if "date_from" in said:
+        rows = rows.filter(timestamp__gte=clock.day_start(said["date_from"]))
+    if "date_to" in said:
+        rows = rows.filter(timestamp__lt=clock.day_bounds(said["date_to"])[1])
+    return rows
 
 
 def entry_of(row: Any) -> dict[str, Any]:

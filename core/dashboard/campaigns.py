@@ -51,7 +51,7 @@ class Campaigns(Resource):
     def get(self, request: Request, said: Said) -> Response:
         """Each with its limits in force, its schedule, what holds it back and what came of its last run."""
         now = clock.now()
-        return plain({"campaigns": _rows(now=now), "as_of": now})
+        return plain({"campaigns": rows(now=now), "as_of": now})
 
 
 class PreviewAnswer(serializers.Serializer[Any]):
@@ -65,7 +65,7 @@ class CampaignPreview(Resource):
     @endpoint("Whom it would write to now", answers=PreviewAnswer)
     def post(self, request: Request, said: Said, name: str) -> Response:
         """Decides as a run does, people's choices, caps and addresses included, and writes nothing. Pauses are not looked at."""
-        return plain({"campaign": name, "result": jobs.perform(_campaign(name).name, now=clock.now(), dry_run=True)})
+        return plain({"campaign": name, "result": jobs.perform(campaign_named(name).name, now=clock.now(), dry_run=True)})
 
 
 class Pause(Resource):
@@ -76,7 +76,7 @@ class Pause(Resource):
     @endpoint("Pause or resume a campaign", body=Reason, answers=Thrown, is_idempotent=True)
     def post(self, request: Request, said: Said, name: str) -> Response:
         """What is queued waits, and leaves when the campaign is resumed, unless it has become too late. Runs go on deciding meanwhile."""
-        campaign = _campaign(name)
+        campaign = campaign_named(name)
         return plain(thrown(Switch.Scope.CAMPAIGN, campaign.name, paused=self.pauses, reason=said["reason"], actor=self.user))
 
 
@@ -84,13 +84,15 @@ class Resume(Pause):
     pauses = False
 
 
-def _campaign(name: str) -> Campaign:
+def campaign_named(name: str) -> Campaign:
+    """Raises Http404 when there is none."""
     if name not in campaigns:
         raise Http404
     return campaigns.get(name)
 
 
-def _rows(*, now: datetime) -> list[dict[str, Any]]:
+def rows(*, now: datetime) -> list[dict[str, Any]]:
+    """Every campaign as `CampaignRow`, in as many statements as one."""
     rules = limits.rules()
     held = thresholds.all_in_force({name: rule.limits for name, rule in rules.items()}, now=now)
     plans = {plan.job.name: plan for plan in schedule.plans()}
@@ -111,7 +113,7 @@ def _rows(*, now: datetime) -> list[dict[str, Any]]:
                 "regional_limits": sum(bool(scope) for _, scope in held[campaign.name].rows) if rule else 0,
                 "schedule": schedule_of(plan, now=now) if plan else None,
                 "paused_by": [row_of(switch) for switch in switches if (switch.scope, switch.name) in own],
-                "last_run": _run_of(run) if run else None,
+                "last_run": run_of(run) if run else None,
             }
         )
     return found
@@ -123,5 +125,6 @@ def _last_runs() -> QuerySet[MessagingRun]:
     return MessagingRun.objects.filter(pk__in=newest).select_related("actor")
 
 
-def _run_of(run: MessagingRun) -> dict[str, Any]:
+def run_of(run: MessagingRun) -> dict[str, Any]:
+    """As `RunShown`."""
     return {"id": run.pk, "started_at": run.started_at, "actor": person_of(run.actor), "result": run.result}

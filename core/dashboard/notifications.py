@@ -1,6 +1,7 @@
 """The first page's figures, and jobs begun by hand."""
 
 import threading
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from core import audit, by_hand, clock, jobs, tasks
 from core.dashboard.figures import statistics
 from core.dashboard.resource import Resource, Said, endpoint, plain
 from core.dashboard.strict import OneOf, Strict, Truth
+from core.models import ScheduleRun, User
 from core.notifications import handover
 
 log = structlog.get_logger(__name__)
@@ -102,14 +104,21 @@ class Overview(Resource):
     def post(self, request: Request, said: Said) -> Response:
         """The order is a row in the database: no broker is waited for, and none is needed for it not to be lost."""
         action, now = said["action"], clock.now()
-        audit.enter_act(f"begin {action}", actor=self.user, more={"dry_run": said["dry_run"]}, now=now)
         name = ACTIONS[action]
         if said["dry_run"]:
+            audit.enter_act(f"begin {action}", actor=self.user, more={"dry_run": True}, now=now)
             result = tasks.test_notification_system(dry_run=True) if name == by_hand.TEST else jobs.perform(name, now=now, dry_run=True)
             return plain({"status": "success", "message": f"{action}: counted, nothing was done.", "dry_run": True, "result": result})
-        run = by_hand.ask(name, actor=self.user, now=now)
+        run = begin(name, actor=self.user, now=now)
         self.afterwards.append(partial(hurry, run.task_id))
         return plain({"status": "success", "message": f"{action}: it has been asked for.", "task_id": run.task_id}, status=202)
+
+
+def begin(name: str, *, actor: User, now: datetime) -> ScheduleRun:
+    """Ask for a job in somebody's name, and enter that they did. Have it hurried when the transaction is over."""
+    action = next((action for action, job in ACTIONS.items() if job == name), name)
+    audit.enter_act(f"begin {action}", actor=actor, more={"dry_run": False}, now=now)
+    return by_hand.ask(name, actor=actor, now=now)
 
 
 def hurry(task_id: str) -> None:

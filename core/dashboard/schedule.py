@@ -95,21 +95,21 @@ class Jobs(Resource):
     def get(self, request: Request, said: Said) -> Response:
         """Everything that runs by the clock, with its last run and what it missed within a week."""
         now = clock.now()
-        return plain({"jobs": _rows(list(schedule.jobs()), now=now), "as_of": now})
+        return plain({"jobs": job_rows(list(schedule.jobs()), now=now), "as_of": now})
 
 
 class JobOne(Resource):
     @endpoint("Change a job's times, or switch it on or off", body=JobForm, answers=JobRow)
     def patch(self, request: Request, said: Said, name: str) -> Response:
         """It holds from now on: nothing before this moment is made up for or was missed. 409 while a run of it is due and has not begun."""
-        now, job = clock.now(), _job(name)
+        now, job = clock.now(), job_or_404(name)
         try:
             rescheduling.change(job, enabled=said.get("enabled"), times=said.get("times", {}), actor=self.user, now=now)
         except rescheduling.NotNow as error:
-            raise Refused(str(error), job=_rows([job], now=now)[0]) from error
+            raise Refused(str(error), job=job_rows([job], now=now)[0]) from error
         except ValueError as error:
             raise wrong("times", str(error)) from error
-        return plain(_rows([job], now=now)[0])
+        return plain(job_rows([job], now=now)[0])
 
 
 class RunQuery(Dated, Paged):
@@ -121,13 +121,18 @@ class Runs(Resource):
     @endpoint("List runs", query=RunQuery, answers=page_of("runs", RunRow))
     def get(self, request: Request, said: Said) -> Response:
         """Newest first; slots that were missed or switched off are among them."""
-        rows = ScheduleRun.objects.filter(**{name: said[name] for name in ("job", "status") if name in said})
-        if "date_from" in said:
-            rows = rows.filter(started_at__gte=clock.day_start(said["date_from"]))
-        if "date_to" in said:
-            rows = rows.filter(started_at__lt=clock.day_bounds(said["date_to"])[1])
-        part = part_of(rows, NEWEST_FIRST, said, loaded=lambda rows: rows.select_related("actor").defer("result", "error"))
+        part = part_of(runs_of(said), NEWEST_FIRST, said, loaded=lambda rows: rows.select_related("actor").defer("result", "error"))
         return plain(shown("runs", part, [run_of(run) for run in part.rows]))
+
+
+def runs_of(said: Said) -> QuerySet[ScheduleRun]:
+    """The runs that a `RunQuery` asks for."""
+    rows = ScheduleRun.objects.filter(**{name: said[name] for name in ("job", "status") if name in said})
+    if "date_from" in said:
+        rows = rows.filter(started_at__gte=clock.day_start(said["date_from"]))
+    if "date_to" in said:
+        rows = rows.filter(started_at__lt=clock.day_bounds(said["date_to"])[1])
+    return rows
 
 
 class RunOne(Resource):
@@ -143,14 +148,16 @@ class RunOne(Resource):
 # --- Rows -------------------------------------------------------------------------------------------------------------------
 
 
-def _job(name: str) -> schedule.Job:
+def job_or_404(name: str) -> schedule.Job:
+    """Raises Http404 when there is none."""
     try:
         return schedule.job_named(name)
     except LookupError:
         raise Http404 from None
 
 
-def _rows(jobs: list[schedule.Job], *, now: datetime) -> list[dict[str, Any]]:
+def job_rows(jobs: list[schedule.Job], *, now: datetime) -> list[dict[str, Any]]:
+    """Each job as `JobRow`, in as many statements as one."""
     plans = {plan.job.name: plan for plan in schedule.plans()}
     last = {run.job: run for run in _last_runs(jobs)}
     missed = ScheduleRun.objects.filter(status=ScheduleRun.Status.MISSED, started_at__gte=now - WEEK, slot__gte=now - WEEK)

@@ -64,6 +64,8 @@ WAYS: Final = (
     Way("Today", "today", "i-today", "g t"),
     Way("Alerts", "alerts", "i-bell", "g a"),
     Way("Log", "log", "i-log", "g l"),
+    Way("Campaigns", "campaigns", "i-camp", "g c"),
+    Way("Schedule", "schedule", "i-clock", "g s"),
     Way("Thresholds", "thresholds", "i-sliders", heading="Rules"),
     Way("Outbox", "outbox", "i-send", "g o", heading="Running"),
     Way("Inbox", "inbox", "i-app", "g i"),

@@ -1,0 +1,116 @@
+"""The schedule: when each job runs, what came of its last slot, what it missed; and the runs, newest first."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from rest_framework.exceptions import ValidationError
+
+from core import clock, rescheduling
+from core.dashboard.pages import part_of
+from core.dashboard.schedule import NEWEST_FIRST, RunQuery, job_rows, runs_of
+from core.dashboard.strict import Query, query_of
+from core.messaging.campaign import campaigns
+from core.models import ScheduleRun
+from core.schedule import Job, jobs
+from core.web import rule_words
+from core.web.doors import for_staff, frame
+from core.web.running import Outcome, outcome_of, run_shown
+from core.web.words import Moment, long_day, moment
+
+PAGE: Final = 25
+# Slots that came to nothing are in the list; the entry that the ledger begins with is not.
+STATUSES: Final = [(value, label) for value, label in ScheduleRun.Status.choices if value != ScheduleRun.Status.OPENED]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A job as the list shows it."""
+
+    name: str
+    label: str
+    when: str
+    # When it would run if nobody had changed that; empty: nobody has.
+    changed_from: str
+    # None: it is not on the schedule.
+    enabled: bool | None
+    next: Moment | None
+    last: Outcome | None
+    missed: int
+    is_campaign: bool
+
+
+@require_safe
+@never_cache
+@for_staff
+def schedule_page(request: HttpRequest) -> HttpResponse:
+    now, known = clock.now(), list(jobs())
+    said, wrong = asked_for(RunQuery, request.GET, apart=("run",))
+    rows = runs_of(said).exclude(status=ScheduleRun.Status.OPENED)
+    part = part_of(rows, NEWEST_FIRST, {**said, "per_page": PAGE}, loaded=lambda found: found.select_related("actor"))
+    context = {
+        "as_of": long_day(now),
+        "lines": lines_of(known, now=now),
+        "runs": [outcome_of(run, now=now) for run in part.rows],
+        "run": run_shown(request, now=now),
+        "total": part.total,
+        "older": _older(request.GET, part.next_cursor),
+        "later": "cursor" in said,
+        "jobs": [(job.name, job.label) for job in known],
+        "statuses": STATUSES,
+        "said": said,
+        "wrong": wrong,
+    }
+    return render(request, "web/schedule.html", frame(request, "schedule") | context, status=400 if wrong else 200)
+
+
+def asked_for(form: type[Query], given: QueryDict, *, apart: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
+    """What an address asks for, as the API's form takes it, and what was wrong with it; empty fields of a form ask for nothing."""
+    named = QueryDict(mutable=True)
+    for name, values in given.lists():
+        if name not in apart and any(values):
+            named.setlist(name, values)
+    try:
+        return query_of(form, named), []
+    except ValidationError as error:
+        detail: Any = error.detail
+        return query_of(form, QueryDict()), [f"{name}: {' '.join(map(str, whys))}" for name, whys in detail.items()]
+
+
+def _older(given: QueryDict, cursor: str | None) -> str:
+    if not cursor:
+        return ""
+    kept = given.copy()
+    for name in ("run", "page"):
+        kept.pop(name, None)
+    kept["cursor"] = cursor
+    return f"?{kept.urlencode()}#runs"
+
+
+def lines_of(known: list[Job], *, now: datetime) -> list[Line]:
+    """Every job, in as many statements as one."""
+    rows = job_rows(known, now=now)
+    last = ScheduleRun.objects.select_related("actor").in_bulk([row["last_run"]["id"] for row in rows if row["last_run"]])
+    return [
+        _line(job, row, last.get(row["last_run"]["id"]) if row["last_run"] else None, now=now) for job, row in zip(known, rows, strict=True)
+    ]
+
+
+def _line(job: Job, row: dict[str, Any], last: ScheduleRun | None, *, now: datetime) -> Line:
+    plan = row["schedule"]
+    own = {name: getattr(job.times, name) for name in rescheduling.FIELDS}
+    return Line(
+        name=job.name,
+        label=job.label,
+        when=rule_words.times(plan["times"]) if plan else "not on the schedule",
+        changed_from=rule_words.times(own) if plan and plan["times"] != own else "",
+        enabled=plan["enabled"] if plan else None,
+        next=moment(plan["next_slot"], now=now) if plan and plan["next_slot"] else None,
+        last=outcome_of(last, now=now) if last else None,
+        missed=row["missed_last_week"],
+        is_campaign=job.name in campaigns,
+    )

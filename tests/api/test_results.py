@@ -1,0 +1,141 @@
+"""What came of a campaign's runs, over the API: sent, delivered, read, clicked and booked within three days, by method."""
+
+from datetime import timedelta
+
+import pytest
+
+from core.models import Booking, MessagingRun, NotificationLog
+from tests.api.callers import named_fields
+from tests.api.conventions import queries_of
+from tests.messaging.market import booked, service
+from tests.people import people, person
+
+URL = "/admin-dashboard/campaigns/{}/results/"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
+
+
+@pytest.fixture
+def results(api, omar):
+    def ask(name="promotions", **query):
+        answer = api(omar).get(URL.format(name), **query)
+        assert answer.status_code == 200, answer.content
+        return answer.json()["runs"]
+
+    return ask
+
+
+def a_run(now, *, days=4, name="promotions", people=1):
+    return MessagingRun.objects.create(name=name, started_at=now - timedelta(days=days), result={"people": people, "queued": 2})
+
+
+def told(run, user, *methods, status="delivered", **fields):
+    return [
+        NotificationLog.objects.create(
+            recipient=user,
+            run=run,
+            notification_type="promotional",
+            method=method,
+            status=status,
+            created_at=run.started_at,
+            **fields,
+        )
+        for method in methods or ("email",)
+    ]
+
+
+def test_a_run_shows_what_was_sent_and_what_arrived_by_method(results, now, kiran, chitra):
+    run = a_run(now, people=2)
+    told(run, kiran, "email", "websocket", read_at=now)
+    told(run, chitra, "email", status="sent", clicked_at=now)
+    told(run, chitra, "websocket", status="failed")
+    told(run, person(), "email", status="pending")
+    [shown] = results()
+    assert (shown["id"], shown["people"]) == (str(run.pk), 2)
+    whole = {name: value for name, value in shown["total"].items() if name != "booked"}
+    assert whole == {
+        "messages": 5, "pending": 1, "sent": 3, "delivered": 2, "failed": 1, "success_rate": 75.0, "read": 2, "clicked": 1,
+    }  # fmt: skip
+    assert {row["method"]: (row["messages"], row["sent"], row["delivered"]) for row in shown["by_method"]} == {
+        "email": (3, 2, 1),
+        "websocket": (2, 1, 1),
+    }
+
+
+def test_bookings_count_from_the_run_on_for_three_days_and_for_who_was_told_alone(results, now, kiran, chitra):
+    run = a_run(now)
+    told(run, kiran)
+    for before_or_after in (timedelta(seconds=-1), timedelta(0), timedelta(days=3, seconds=-1), timedelta(days=3)):
+        booked(1, at=run.started_at + before_or_after, customer=kiran)
+    booked(1, at=run.started_at + timedelta(hours=1), customer=chitra)
+    [shown] = results()
+    assert shown["total"]["booked"] == {"people": 1, "bookings": 2}
+    assert shown["is_settled"] is True
+
+
+def test_who_was_told_in_two_ways_counts_once_in_the_run_and_once_by_each_method(results, now, kiran):
+    run = a_run(now)
+    told(run, kiran, "email", "websocket")
+    booked(3, at=run.started_at + timedelta(hours=1), customer=kiran)
+    [shown] = results()
+    assert shown["total"]["booked"] == {"people": 1, "bookings": 3}
+    assert [(row["method"], row["booked"]["bookings"]) for row in shown["by_method"]] == [("email", 3), ("websocket", 3)]
+
+
+def test_who_was_never_reached_did_not_book_because_of_it(results, now, kiran):
+    run = a_run(now)
+    told(run, kiran, status="failed")
+    booked(1, at=run.started_at + timedelta(hours=1), customer=kiran)
+    assert results()[0]["total"]["booked"] == {"people": 0, "bookings": 0}
+
+
+def test_a_booking_counts_for_each_run_by_that_runs_own_days(results, now, kiran):
+    older, newer = a_run(now, days=9), a_run(now, days=2)
+    for run in (older, newer):
+        told(run, kiran)
+    booked(1, at=now - timedelta(days=8), customer=kiran)
+    found = results()
+    assert [(row["id"], row["total"]["booked"]["bookings"], row["is_settled"]) for row in found] == [
+        (str(newer.pk), 0, False),
+        (str(older.pk), 1, True),
+    ]
+
+
+def test_of_those_who_do_not_book_no_bookings_are_counted(results, now, vera):
+    run = a_run(now, name="vendor_bonus")
+    told(run, vera)
+    [shown] = results("vendor_bonus")
+    assert shown["total"]["booked"] is None
+    assert shown["by_method"][0]["booked"] is None
+
+
+def test_as_many_runs_as_asked_for_are_shown_newest_first(api, omar, results, now):
+    for days in range(12):
+        a_run(now, days=days)
+    assert len(results()) == 10
+    assert len(results(last=3)) == 3
+    for wrong in ("0", "51", "x"):
+        assert named_fields(api(omar).get(URL.format("promotions"), last=wrong)) == ["last"]
+    assert named_fields(api(omar).get(URL.format("promotions"), runs=3)) == ["runs"]
+
+
+def test_a_campaign_without_runs_has_no_results_and_one_there_is_none_of_is_not_found(api, omar, results):
+    assert results() == []
+    assert api(omar).get(URL.format("no_such")).status_code == 404
+
+
+def test_it_costs_the_same_for_thirty_people_and_runs_as_for_three(api, omar, now):
+    caller = api(omar)
+
+    def history(days, count):
+        run = a_run(now, days=days)
+        for user in people(count):
+            told(run, user, "email", "websocket")
+            Booking.objects.create(
+                customer=user, service=service(), total_price=1, pincode="560001", scheduled_date=now, created_at=run.started_at
+            )
+
+    history(1, 3)
+    few = queries_of(lambda: caller.get(URL.format("promotions")))
+    for days in range(2, 9):
+        history(days, 30)
+    assert queries_of(lambda: caller.get(URL.format("promotions"))) == few
