@@ -161,7 +161,7 @@ class Templates(Resource):
     @endpoint("List templates", answers=TemplateList)
     def get(self, request: Request, said: Said) -> Response:
         """Each with what is published of it."""
-        rows = _published(TemplateVersion.objects.all())
+        rows = published_of(TemplateVersion.objects.all())
         return plain({"templates": [_template(name, rows) for name in rendering.names()]})
 
 
@@ -171,7 +171,7 @@ class TemplateOne(Resource):
         """With the files' wording and the variables that it may use."""
         if template not in rendering.names():
             raise Http404
-        found = _template(template, _published(TemplateVersion.objects.filter(name=template)))
+        found = _template(template, published_of(TemplateVersion.objects.filter(name=template)))
         return plain({**found, "files": from_files(template).parts, "example": rendering.example(template)})
 
 
@@ -281,7 +281,7 @@ def _found(version_id: int) -> TemplateVersion:
     return version
 
 
-def _published(rows: Any) -> list[TemplateVersion]:
+def published_of(rows: Any) -> list[TemplateVersion]:
     return list(rows.filter(status=publishing.Status.PUBLISHED).select_related("created_by", "published_by").defer(*PARTS))
 
 

@@ -67,6 +67,7 @@ WAYS: Final = (
     Way("Campaigns", "campaigns", "i-camp", "g c"),
     Way("Schedule", "schedule", "i-clock", "g s"),
     Way("Thresholds", "thresholds", "i-sliders", heading="Rules"),
+    Way("Wording", "wording", "i-text"),
     Way("Outbox", "outbox", "i-send", "g o", heading="Running"),
     Way("Inbox", "inbox", "i-app", "g i"),
     Way("Admin", "admin:index", "i-sliders"),

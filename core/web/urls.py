@@ -19,11 +19,11 @@ from core.web import (
     preferences,
     running,
     schedule,
-    thresholds,
     today,
 )
 from core.web.log import detail
 from core.web.log.page import log
+from core.web.rule_addresses import RULES
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern] = [
     path("accounts/second-factor/", accounts.ask_second_factor, name="second-factor"),
     path("accounts/recovery-codes/", accounts.new_recovery_codes, name="recovery-codes"),
     path("dashboard/", today.today, name="today"),
+    *RULES,
     path("dashboard/alerts/", alerts.alerts, name="alerts"),
     path("dashboard/alerts/<uuid:alert_id>/", alerts_detail.alert, name="alert"),
     *(path(f"dashboard/alerts/<uuid:alert_id>/{step}/", alerts_steps.take, {"step": step}, name=f"alert-{step}") for step in ALERT_STEPS),
@@ -45,8 +46,6 @@ urlpatterns: list[URLPattern] = [
     path("dashboard/outbox/", outbox.outbox, name="outbox"),
     path("dashboard/outbox/<uuid:message_id>/", outbox.message, name="outbox-message"),
     path("dashboard/outbox/<uuid:message_id>/mail/", outbox.mail, name="outbox-mail"),
-    path("dashboard/thresholds/", thresholds.thresholds, name="thresholds"),
-    path("dashboard/thresholds/<int:threshold_id>/take-back/", thresholds.take_back, name="threshold-take-back"),
     path("dashboard/campaigns/", campaigns.campaign_list, name="campaigns"),
     path("dashboard/campaigns/<str:name>/", campaigns.campaign, name="campaign"),
     path("dashboard/campaigns/<str:name>/preview/", campaigns.preview, name="campaign-preview"),

@@ -47,6 +47,7 @@ def furnish_settings() -> dict[str, Any]:
         "name": "high_demand",
         "run_id": ScheduleRun.objects.create(job="high_demand", status="done").pk,
         "template": "otp",
+        "look": "0" * 32,
         "policy_id": EscalationPolicy.objects.create(name="For the test", is_active=False).pk,
         "user_id": somebody.pk,
         "token_id": AuthToken.objects.create(somebody)[0].token_key,

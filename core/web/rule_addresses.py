@@ -1,0 +1,21 @@
+"""The addresses of what the team sets up: limits, wording and people."""
+
+from typing import Final
+
+from django.urls import URLPattern, path
+
+from core.web import thresholds, wording
+
+RULES: Final[list[URLPattern]] = [
+    path("dashboard/thresholds/", thresholds.thresholds, name="thresholds"),
+    path("dashboard/thresholds/<int:threshold_id>/take-back/", thresholds.take_back, name="threshold-take-back"),
+    path("dashboard/wording/", wording.wording, name="wording"),
+    path("dashboard/wording/<str:template>/", wording.wording_one, name="wording-one"),
+    path("dashboard/wording/<str:template>/preview/", wording.preview, name="wording-preview"),
+    path("dashboard/wording/<str:template>/mail/<str:look>/", wording.preview_mail, name="wording-mail"),
+    path("dashboard/wording/<str:template>/draft/", wording.save_draft, name="wording-draft"),
+    path("dashboard/wording/<str:template>/roll-back/", wording.roll_back, name="wording-back"),
+    path("dashboard/wording/<str:template>/versions/<int:version_id>/publish/", wording.publish, name="wording-publish"),
+    path("dashboard/wording/<str:template>/versions/<int:version_id>/discard/", wording.discard, name="wording-discard"),
+    path("dashboard/wording/<str:template>/versions/<int:version_id>/test-send/", wording.send_trial, name="wording-trial"),
+]
