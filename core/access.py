@@ -130,6 +130,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "dashboard/log/": reads(STAFF),
     "dashboard/log/<uuid:notification_id>/": reads(STAFF),
     "dashboard/log/<uuid:notification_id>/mail/": reads(STAFF),
+    "dashboard/map/": reads(OPERATORS),
     "dashboard/outbox/": reads(STAFF),
     "dashboard/outbox/<uuid:message_id>/": reads(STAFF),
     "dashboard/outbox/<uuid:message_id>/mail/": reads(STAFF),

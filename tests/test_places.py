@@ -34,7 +34,8 @@ SQUARE = {"SQUARE": [[(75.0, 10.0), (76.0, 10.0), (76.0, 11.0), (75.0, 11.0), (7
 )
 def test_a_known_pincode_lies_where_it_is(pincode, where):
     place = places([pincode])[pincode]
-    assert kilometres((place.latitude, place.longitude), where) < 2
+    assert place.where
+    assert kilometres(place.where, where) < 2
     assert place.confidence is not Confidence.LOW
 
 
@@ -42,9 +43,7 @@ def test_places_are_where_people_set_them_by_hand():
     """The demo's areas were placed by hand, from no list of post offices."""
     known = places([area.pincode for area in AREAS])
     missed = [
-        kilometres((place.latitude, place.longitude), (area.latitude, area.longitude))
-        for area in AREAS
-        if (place := known.get(area.pincode)) and place.is_known
+        kilometres(place.where, (area.latitude, area.longitude)) for area in AREAS if (place := known.get(area.pincode)) and place.where
     ]
     assert len(missed) > 80
     assert median(missed) < 1
@@ -56,8 +55,8 @@ def test_the_list_is_sorted_and_what_is_doubtful_has_no_place():
     assert lines == sorted(lines)
     every = places(line[:6] for line in lines)
     assert len(every) == len(lines) == 19_586
-    assert all(place.is_known == (place.confidence is not Confidence.LOW) for place in every.values())
-    assert all(6 < place.latitude < 37.5 and 68 < place.longitude < 97.5 for place in every.values() if place.is_known)
+    assert all((place.where is not None) == (place.confidence is not Confidence.LOW) for place in every.values())
+    assert all(6 < place.where[0] < 37.5 and 68 < place.where[1] < 97.5 for place in every.values() if place.where)
 
 
 def test_a_pincode_that_is_not_listed_has_no_place():
@@ -157,6 +156,6 @@ def test_an_archive_that_is_not_the_pinned_one_ends_the_build(tmp_path, monkeypa
     class Packed:
         stdout = "leaflet-1.9.4.tgz\n"
 
-    monkeypatch.setattr(build_outline.subprocess, "run", lambda *args, **kwargs: Packed())
+    monkeypatch.setattr("subprocess.run", lambda *args, **kwargs: Packed())
     with pytest.raises(SystemExit, match="not the archive"):
         build_outline.fetched("leaflet@1.9.4", tmp_path)

@@ -37,6 +37,10 @@ OUTLINES: Final = {
 }
 TAIL: Final = re.compile(r"\s*\b(?:S\.?\s?O|H\.?\s?O|B\.?\s?O|P\.?\s?O|NDSO|NDTSO|TSO|EDSO|MDG|DSO)\b.*$", re.IGNORECASE)
 
+ROMAN: Final = re.compile(r"(?:I{1,3}|IV|VI{0,3}|IX|XI{0,2})", re.IGNORECASE)
+SPELT: Final = re.compile(r"(?:GPO|[B-DF-HJ-NP-TV-Z]{2,})", re.IGNORECASE)
+SHORTENED: Final = {"ST", "DR", "MT", "RD", "JN", "SR", "MR", "SRI", "BLDG", "CHK", "KHR"}
+
 
 class Office(NamedTuple):
     pincode: str
@@ -171,7 +175,14 @@ def name_of(offices: list[Office]) -> str:
     """The head office's name, else that of the first sub-office that delivers, without the letters for what kind of office it is."""
     best = min(offices, key=lambda office: (office.type, not office.delivers))
     name = TAIL.sub("", best.name.replace("G.P.O.", "GPO").replace(",", " ")).strip(" .-(") or best.name
-    return " ".join(word.capitalize() if word.isupper() and word != "GPO" else word for word in name.split())
+    return " ".join(cased(word) for word in name.split())
+
+
+def cased(word: str) -> str:
+    """Capitals begin a word; a number in Roman digits, and what cannot be spoken, is all of them."""
+    if ROMAN.fullmatch(word) or (len(word) <= 4 and SPELT.fullmatch(word) and word.upper() not in SHORTENED):
+        return word.upper()
+    return word.capitalize() if word.isupper() else word
 
 
 if __name__ == "__main__":

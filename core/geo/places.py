@@ -20,17 +20,12 @@ class Confidence(StrEnum):
 
 
 class Place(NamedTuple):
-    """A pincode's post office: its name, and where it is in degrees. Where nothing confirms a place, there is none."""
+    """A pincode's post office: its name, and its latitude and longitude in degrees. Where nothing confirms a place, there is none."""
 
     pincode: str
     name: str
     confidence: Confidence
-    latitude: float | None
-    longitude: float | None
-
-    @property
-    def is_known(self) -> bool:
-        return self.latitude is not None
+    where: tuple[float, float] | None
 
 
 def places(pincodes: Iterable[str]) -> dict[str, Place]:
@@ -72,8 +67,7 @@ def _line_of(lines: mmap.mmap, pincode: bytes, start: int, end: int, found: dict
 
 def _place(line: str) -> Place:
     pincode, latitude, longitude, confidence, name = line.split(",", 4)
-    where = (float(latitude), float(longitude)) if latitude else (None, None)
-    return Place(pincode, name, Confidence(confidence), *where)
+    return Place(pincode, name, Confidence(confidence), (float(latitude), float(longitude)) if latitude else None)
 
 
 @cache

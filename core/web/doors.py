@@ -63,6 +63,7 @@ class Way:
 WAYS: Final = (
     Way("Today", "today", "i-today", "g t"),
     Way("Alerts", "alerts", "i-bell", "g a"),
+    Way("Map", "map", "i-map", "g m"),
     Way("Log", "log", "i-log", "g l"),
     Way("Campaigns", "campaigns", "i-camp", "g c"),
     Way("Schedule", "schedule", "i-clock", "g s"),
