@@ -274,8 +274,8 @@ def row_of(alert: BusinessAlert, event: AlertEvent | None, policies: Policies, u
 
 
 def last_changes(alerts: Sequence[BusinessAlert]) -> Mapping[UUID, AlertEvent]:
-    """Of each alert what happened to it last; that it spoke is no change. One statement."""
-    newest = AlertEvent.objects.filter(alert=OuterRef("pk")).exclude(kind="told").order_by("-at", "-id").values("pk")[:1]
+    """Of each alert what happened to it last; that it spoke, and to whom, is no change. One statement."""
+    newest = AlertEvent.objects.filter(alert=OuterRef("pk")).exclude(kind__in=("told", "escalated")).order_by("-at", "-id").values("pk")[:1]
     ids = BusinessAlert.objects.filter(pk__in=[alert.pk for alert in alerts]).order_by().values(newest=Subquery(newest))
     return {event.alert_id: event for event in AlertEvent.objects.filter(pk__in=ids).select_related("actor")} if alerts else {}
 

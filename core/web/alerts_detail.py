@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Count, Q
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from core.alerts import steps
+from core.alerts.check import kind_for
 from core.alerts.policies import Policies
 from core.alerts.priority import items_worst_first
 from core.dashboard.alerts import EVENTS_SHOWN, found
@@ -59,6 +61,7 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class ItemLine:
     label: str
+    where: str
     rupees: str
     since: Moment
     cleared: Moment | None
@@ -120,6 +123,7 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
         "events_before": events[EVENTS_AT_ONCE:],
         "events_shown": EVENTS_SHOWN if len(events) >= EVENTS_SHOWN else 0,
         "told": told(row),
+        "log": f"{reverse('log')}?{urlencode({'type': kind_for(row.alert_type).name, 'date_from': clock.business_day(row.created_at)})}",
         "rule": rule_of(row, now=now),
         **items_of(row, request, now=now),
     }
@@ -156,8 +160,11 @@ def items_of(row: BusinessAlert, request: HttpRequest, *, now: datetime) -> dict
 
 
 def item_line(item: AlertItem, row: BusinessAlert, *, now: datetime) -> ItemLine:
+    # As the checks write it: what, where, and how people name it to each other.
+    what, _, where = item.label.partition(f", {item.pincode}, ") if item.pincode else (item.label, "", "")
     return ItemLine(
-        label=item.label,
+        label=what,
+        where=f"{item.pincode} · {where}" if where else "",
         rupees=rupees(item.rupees) if item.rupees else "",
         since=moment(item.since, now=now),
         cleared=moment(item.cleared_at, now=now) if item.cleared_at else None,

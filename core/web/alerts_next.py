@@ -132,7 +132,8 @@ def rule_of(row: BusinessAlert, *, now: datetime) -> Rule:
 
 def _when(at: datetime, now: datetime) -> str:
     told = moment(at, now=now)
-    return f"{told.short}, in {told.ago}" if told.short[:1].isalpha() else f"at {told.short}, in {told.ago}"
+    soon = told.ago.replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{told.short}, in {soon}" if told.short[:1].isalpha() else f"at {told.short}, in {soon}"
 
 
 def _exactly(length: timedelta) -> str:

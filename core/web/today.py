@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core import clock, schedule
-from core.alerts import speech
 from core.alerts.policies import Policies
 from core.alerts.priority import alerts_worst_first
 from core.analytics import thresholds
@@ -22,6 +21,7 @@ from core.formatting import indian, rupees
 from core.messaging.campaigns.high_demand import HighDemand
 from core.models import BusinessAlert, NotificationLog, PincodeAnalytics, Role, ScheduleRun, Status, User
 from core.notifications.transports import methods
+from core.web.alerts_words import what_next
 from core.web.doors import for_staff, frame, person
 from core.web.outbox import FINANCE_SEES, ICONS, method_label
 from core.web.words import Moment, initials, long_day, moment, plural, short_name, span
@@ -171,7 +171,7 @@ def alert_line(alert: BusinessAlert, policies: Policies, *, most: Decimal, now: 
         who=short_name(owner) if owner else "Nobody",
         initials=initials(owner) if owner else "",
         what_next=what_next(alert, policies, now=now),
-        address=reverse("admin:core_businessalert_change", args=[alert.pk]),
+        address=reverse("alert", args=[alert.pk]),
     )
 
 
@@ -181,19 +181,6 @@ def why(alert: BusinessAlert, *, now: datetime) -> str:
         return alert.description
     what = f"{indian(alert.item_count)} {plural(alert.item_count, 'item', 'items')}"
     return f"{what}, oldest {span(now - alert.oldest_since)}" if alert.oldest_since else what
-
-
-def what_next(alert: BusinessAlert, policies: Policies, *, now: datetime) -> str:
-    """What happens to it next by itself: as "super admins in 12 min"."""
-    if alert.snoozed_until and alert.snoozed_until > now:
-        return f"snoozed to {moment(alert.snoozed_until, now=now).short}"
-    if alert.status == BusinessAlert.Status.ACKNOWLEDGED and alert.acknowledgement_expires_at:
-        return f"ack until {moment(alert.acknowledgement_expires_at, now=now).short}"
-    if alert.status == BusinessAlert.Status.ACTIVE:
-        # What is due is done by the minute's look.
-        at, what = min(speech.upcoming(alert, policies.of(alert))) if alert.last_notified_at else (now, "told")
-        return f"{what} in {span(at - now)}" if at > now else f"{what} within a minute"
-    return ""
 
 
 def last_closed(user: User, *, now: datetime) -> str:

@@ -39,7 +39,8 @@ def test_an_alert_of_a_check_says_why_it_is_open_what_is_next_and_what_it_holds(
         "₹3,500",
         "2 payments held, oldest <b>2 d 12 h</b>",
         "Nobody is on this.",
-        "Super admins hear by email, app and SMS at 9:30, in 30 min, unless someone acknowledges. An acknowledgement lasts 1 hour.",
+        "Super admins hear by email, app and SMS at 9:30, in 30\N{NO-BREAK SPACE}min, unless someone acknowledges.",
+        "An acknowledgement lasts 1 hour.",
         "Opened: 2 items",
     ):
         assert words in page
@@ -95,6 +96,7 @@ def test_what_was_told_about_it_is_counted_by_what_became_of_it(as_omar, sara):
     for method, status in (("email", "sent"), ("websocket", "delivered"), ("sms", "failed")):
         NotificationLog.objects.create(recipient=sara, notification_type="booking_timeout", method=method, status=status, alert=alert)
     assert "3 messages to 1 person by app, email and SMS: 1 delivered, 1 accepted, 1 failed." in text_of(as_omar, url_of(alert))
+    assert 'href="/dashboard/log/?type=booking_timeout&amp;date_from=2026-11-16"' in text_of(as_omar, url_of(alert))
 
 
 def test_only_what_may_be_done_is_offered(as_omar):
