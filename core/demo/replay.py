@@ -14,7 +14,7 @@ from django.db.models import F, Min
 from core import clock, jobs, schedule
 from core.alerts import auditor
 from core.analytics.generate import measure
-from core.demo import city
+from core.demo import city, team
 from core.models import BusinessAlert, NotificationLog, Phase, Status
 from core.notifications.transports import transport_class
 
@@ -37,6 +37,7 @@ def build(*, now: datetime, seed: int, progress: Callable[[str], None]) -> None:
         if slot > reached:
             city.advance(since=reached, now=slot, seed=seed)
             reached = slot
+            team.look(now=slot, seed=seed)
         schedule.run_slot(schedule.job_named(name), lambda name=name, slot=slot: jobs.perform(name, now=slot), now=slot)  # type: ignore[misc]
         told += _show_in_outbox()
         if slot.astimezone().minute == 0 and name == "analytics":
