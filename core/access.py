@@ -156,6 +156,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "dashboard/schedule/<str:name>/run/": writes(OPERATORS),
     "dashboard/schedule/<str:name>/switch/": {"GET": OPERATORS, "POST": OPERATORS},
     "dashboard/schedule/runs/<uuid:run_id>/": reads(OPERATORS),
+    "dashboard/audit/": reads(OPERATORS),
     "r/<str:token>": reads(TOLD_APART_BY_SIGNATURE),
     "r/<str:token>/": reads(TOLD_APART_BY_SIGNATURE),
     "unsubscribe/<str:token>/": {"GET": TOLD_APART_BY_SIGNATURE, "POST": TOLD_APART_BY_SIGNATURE},

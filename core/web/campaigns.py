@@ -62,6 +62,8 @@ class PastRun:
     by: str
     status: str
     words: str
+    # The business day, for the log's address.
+    date: str = ""
     people: str = ""
     messages: str = ""
     went_out: str = ""
@@ -324,6 +326,7 @@ def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
         by=short_name(run.actor) if run.actor else "",
         status="ran",
         words="" if told else "nobody to write to",
+        date=clock.business_day(run.started_at).isoformat(),
         people=indian(told),
         messages=indian(whole.messages),
         went_out="none" if whole.rate is None else f"{whole.rate:.1f} %",

@@ -69,6 +69,7 @@ WAYS: Final = (
     Way("Schedule", "schedule", "i-clock", "g s"),
     Way("Thresholds", "thresholds", "i-sliders", heading="Rules"),
     Way("Wording", "wording", "i-text"),
+    Way("Audit trail", "audit", "i-audit"),
     Way("Outbox", "outbox", "i-send", "g o", heading="Running"),
     Way("Inbox", "inbox", "i-app", "g i"),
     Way("Admin", "admin:index", "i-sliders"),

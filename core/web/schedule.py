@@ -4,21 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from rest_framework.exceptions import ValidationError
 
 from core import clock, rescheduling
-from core.dashboard.pages import part_of
 from core.dashboard.schedule import NEWEST_FIRST, RunQuery, job_rows, runs_of
-from core.dashboard.strict import Query, query_of
 from core.messaging.campaign import campaigns
 from core.models import ScheduleRun
 from core.schedule import Job, jobs
 from core.web import rule_words
 from core.web.doors import for_staff, frame
+from core.web.filters import older, part_asked
 from core.web.running import Outcome, outcome_of, run_shown
 from core.web.words import Moment, long_day, moment
 
@@ -49,16 +48,16 @@ class Line:
 @for_staff
 def schedule_page(request: HttpRequest) -> HttpResponse:
     now, known = clock.now(), list(jobs())
-    said, wrong = asked_for(RunQuery, request.GET, apart=("run",))
-    rows = runs_of(said).exclude(status=ScheduleRun.Status.OPENED)
-    part = part_of(rows, NEWEST_FIRST, {**said, "per_page": PAGE}, loaded=lambda found: found.select_related("actor"))
+    part, said, wrong = part_asked(
+        RunQuery, request.GET, _shown, NEWEST_FIRST, size=PAGE, loaded=lambda rows: rows.select_related("actor"), apart=("run",)
+    )
     context = {
         "as_of": long_day(now),
         "lines": lines_of(known, now=now),
         "runs": [outcome_of(run, now=now) for run in part.rows],
         "run": run_shown(request, now=now),
         "total": part.total,
-        "older": _older(request.GET, part.next_cursor),
+        "older": older(request.GET, part.next_cursor, without=("run",), fragment="#runs"),
         "later": "cursor" in said,
         "jobs": [(job.name, job.label) for job in known],
         "statuses": STATUSES,
@@ -68,27 +67,8 @@ def schedule_page(request: HttpRequest) -> HttpResponse:
     return render(request, "web/schedule.html", frame(request, "schedule") | context, status=400 if wrong else 200)
 
 
-def asked_for(form: type[Query], given: QueryDict, *, apart: tuple[str, ...] = ()) -> tuple[dict[str, Any], list[str]]:
-    """What an address asks for, as the API's form takes it, and what was wrong with it; empty fields of a form ask for nothing."""
-    named = QueryDict(mutable=True)
-    for name, values in given.lists():
-        if name not in apart and any(values):
-            named.setlist(name, values)
-    try:
-        return query_of(form, named), []
-    except ValidationError as error:
-        detail: Any = error.detail
-        return query_of(form, QueryDict()), [f"{name}: {' '.join(map(str, whys))}" for name, whys in detail.items()]
-
-
-def _older(given: QueryDict, cursor: str | None) -> str:
-    if not cursor:
-        return ""
-    kept = given.copy()
-    for name in ("run", "page"):
-        kept.pop(name, None)
-    kept["cursor"] = cursor
-    return f"?{kept.urlencode()}#runs"
+def _shown(said: dict[str, Any]) -> QuerySet[ScheduleRun]:
+    return runs_of(said).exclude(status=ScheduleRun.Status.OPENED)
 
 
 def lines_of(known: list[Job], *, now: datetime) -> list[Line]:
