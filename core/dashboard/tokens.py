@@ -60,9 +60,7 @@ class Tokens(Resource):
         user = User.objects.filter(pk=said["user_id"]).first()
         if user is None or not user.is_active:
             raise wrong("user_id", "There is no active person of this number.")
-        with transaction.atomic():
-            row, token = AuthToken.objects.create(user, expiry=timedelta(days=said["days"]))
-            enter(row, (None, "made"), actor=self.user, now=clock.now())
+        row, token = made(user, said["days"], actor=self.user, now=clock.now())
         return plain({**row_of(row, now=clock.now()), "token": token}, status=201)
 
 
@@ -70,14 +68,32 @@ class TokenOne(Resource):
     @endpoint("Revoke an API token", answers=Done)
     def delete(self, request: Request, said: Said, token_id: str) -> Response:
         """It ends at once."""
-        rows = AuthToken.objects.filter(token_key=token_id).select_related("user") if "\0" not in token_id else []
-        with transaction.atomic():
-            row = next(iter(rows), None)
-            if row is None:
-                raise Http404
-            row.delete()
-            enter(row, ("good", "revoked"), actor=self.user, now=clock.now())
+        try:
+            revoke(token_id, actor=self.user, now=clock.now())
+        except AuthToken.DoesNotExist:
+            raise Http404 from None
         return plain({"status": "success", "message": "Revoked."})
+
+
+def made(user: User, days: int, *, actor: User, now: datetime) -> tuple[AuthToken, str]:
+    """A new token of this person, and what it is: only a hash of it is kept."""
+    with transaction.atomic():
+        row, token = AuthToken.objects.create(user, expiry=timedelta(days=days))
+        enter(row, (None, "made"), actor=actor, now=now)
+    return row, token
+
+
+def revoke(token_id: str, *, actor: User, now: datetime) -> User:
+    """End a token at once; whose it was. Raises AuthToken.DoesNotExist."""
+    rows = AuthToken.objects.filter(token_key=token_id).select_related("user") if "\0" not in token_id else []
+    with transaction.atomic():
+        row = next(iter(rows), None)
+        if row is None:
+            raise AuthToken.DoesNotExist
+        row.delete()
+        enter(row, ("good", "revoked"), actor=actor, now=now)
+    user: User = row.user
+    return user
 
 
 def enter(row: AuthToken, change: tuple[str | None, str], *, actor: User, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -55,10 +55,7 @@ class Users(Resource):
     @endpoint("List people", query=UserQuery, answers=page_of("users", UserRow))
     def get(self, request: Request, said: Said) -> Response:
         """By their number."""
-        rows = User.objects.filter(**{name: said[name] for name in ("role", "is_active", "pincode") if name in said})
-        if "search" in said:
-            rows = rows.filter(Q(username__istartswith=said["search"]) | Q(email__istartswith=said["search"]))
-        part = part_of(rows, BY_NUMBER, said)
+        part = part_of(filtered(said), BY_NUMBER, said)
         return plain(shown("users", part, [row_of(user) for user in part.rows]))
 
 
@@ -79,6 +76,14 @@ class UserOne(Resource):
             raise Http404 from None
         except staffing.NobodyLeft as error:
             raise Refused(str(error), code="last_super_admin") from error
+
+
+def filtered(said: Said) -> QuerySet[User]:
+    """The people whom the filters leave."""
+    rows: QuerySet[User] = User.objects.filter(**{name: said[name] for name in ("role", "is_active", "pincode") if name in said})
+    if "search" in said:
+        rows = rows.filter(Q(username__istartswith=said["search"]) | Q(email__istartswith=said["search"]))
+    return rows
 
 
 def row_of(user: User) -> dict[str, Any]:

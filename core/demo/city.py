@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from core import bulk, clock
 from core.demo import citizens, record, removal, writing
 from core.demo.lives import LONGEST, Life, unfinished
-from core.demo.people import CAST, DemoPerson
+from core.demo.people import CAST, DOMAIN, DemoPerson
 from core.demo.record import Reached
 from core.models import Booking, User
 
@@ -33,6 +33,16 @@ def is_empty() -> bool:
 def exists() -> bool:
     """Whether the demo city lives in this database."""
     return citizens.demo_users().exists()
+
+
+def is_of_it(user: User) -> bool:
+    """Whether this is one of the city's people."""
+    return user.email.endswith(DOMAIN)
+
+
+def demo_users() -> QuerySet[User]:
+    """Everybody who lives in the city."""
+    return citizens.demo_users()
 
 
 def demo_people() -> list[DemoPerson]:

@@ -14,6 +14,7 @@ from core import access
 from core.alerts import steps
 from core.models import BusinessAlert, User
 from core.notifications.receipts import unread_count
+from core.web import demo
 from core.web.words import initials
 
 P = ParamSpec("P")
@@ -69,6 +70,7 @@ WAYS: Final = (
     Way("Schedule", "schedule", "i-clock", "g s"),
     Way("Thresholds", "thresholds", "i-sliders", heading="Rules"),
     Way("Wording", "wording", "i-text"),
+    Way("People", "people", "i-people"),
     Way("Audit trail", "audit", "i-audit"),
     Way("Outbox", "outbox", "i-send", "g o", heading="Running"),
     Way("Inbox", "inbox", "i-app", "g i"),
@@ -109,6 +111,7 @@ def frame(request: HttpRequest, here: str) -> dict[str, Any]:
         "initials": initials(user),
         "staff": team,
         "unread": unread,
+        "in_demo": team and demo.is_there(),
     }
 
 

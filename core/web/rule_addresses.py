@@ -4,7 +4,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from core.web import thresholds, wording
+from core.web import one_person, people, thresholds, wording
 
 RULES: Final[list[URLPattern]] = [
     path("dashboard/thresholds/", thresholds.thresholds, name="thresholds"),
@@ -18,4 +18,11 @@ RULES: Final[list[URLPattern]] = [
     path("dashboard/wording/<str:template>/versions/<int:version_id>/publish/", wording.publish, name="wording-publish"),
     path("dashboard/wording/<str:template>/versions/<int:version_id>/discard/", wording.discard, name="wording-discard"),
     path("dashboard/wording/<str:template>/versions/<int:version_id>/test-send/", wording.send_trial, name="wording-trial"),
+    path("dashboard/people/", people.people, name="people"),
+    path("dashboard/people/remove-demo/", people.remove_demo, name="remove-demo"),
+    path("dashboard/people/tokens/<str:token_id>/revoke/", people.revoke_token, name="token-revoke"),
+    path("dashboard/people/suppressions/<int:suppression_id>/lift/", one_person.lift, name="suppression-lift"),
+    path("dashboard/people/<int:user_id>/", one_person.one_person, name="person"),
+    path("dashboard/people/<int:user_id>/change/", one_person.change, name="person-change"),
+    path("dashboard/people/<int:user_id>/tokens/", one_person.make_token, name="person-token"),
 ]
