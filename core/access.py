@@ -131,6 +131,8 @@ PAGES: Final[Mapping[str, Rule]] = {
     "dashboard/log/<uuid:notification_id>/": reads(STAFF),
     "dashboard/log/<uuid:notification_id>/mail/": reads(STAFF),
     "dashboard/map/": reads(OPERATORS),
+    "dashboard/providers/": reads(OPERATORS),
+    "dashboard/providers/switch/": writes(OPERATORS),
     "dashboard/outbox/": reads(STAFF),
     "dashboard/outbox/<uuid:message_id>/": reads(STAFF),
     "dashboard/outbox/<uuid:message_id>/mail/": reads(STAFF),

@@ -72,7 +72,8 @@ WAYS: Final = (
     Way("Wording", "wording", "i-text"),
     Way("People", "people", "i-people"),
     Way("Audit trail", "audit", "i-audit"),
-    Way("Outbox", "outbox", "i-send", "g o", heading="Running"),
+    Way("Providers", "providers", "i-link", heading="Running"),
+    Way("Outbox", "outbox", "i-send", "g o"),
     Way("Inbox", "inbox", "i-app", "g i"),
     Way("Admin", "admin:index", "i-sliders"),
 )

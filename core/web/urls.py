@@ -21,11 +21,12 @@ from core.web import (
     preferences,
     running,
     schedule,
-    today,
 )
 from core.web.log import detail
 from core.web.log.page import log
+from core.web.providers import page as providers
 from core.web.rule_addresses import RULES
+from core.web.today.page import today
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -37,7 +38,7 @@ urlpatterns: list[URLPattern] = [
     path("accounts/password/", accounts.change_password, name="change-password"),
     path("accounts/second-factor/", accounts.ask_second_factor, name="second-factor"),
     path("accounts/recovery-codes/", accounts.new_recovery_codes, name="recovery-codes"),
-    path("dashboard/", today.today, name="today"),
+    path("dashboard/", today, name="today"),
     *RULES,
     path("dashboard/alerts/", alerts.alerts, name="alerts"),
     path("dashboard/alerts/<uuid:alert_id>/", alerts_detail.alert, name="alert"),
@@ -46,6 +47,8 @@ urlpatterns: list[URLPattern] = [
     path("dashboard/log/<uuid:notification_id>/", detail.one, name="log-one"),
     path("dashboard/log/<uuid:notification_id>/mail/", detail.mail, name="log-mail"),
     path("dashboard/map/", map_page.day_map, name="map"),
+    path("dashboard/providers/", providers.page, name="providers"),
+    path("dashboard/providers/switch/", providers.switch, name="providers-switch"),
     path("dashboard/outbox/", outbox.outbox, name="outbox"),
     path("dashboard/outbox/<uuid:message_id>/", outbox.message, name="outbox-message"),
     path("dashboard/outbox/<uuid:message_id>/mail/", outbox.mail, name="outbox-mail"),

@@ -58,7 +58,11 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
 
 def why_failed(row: NotificationLog) -> str:
     """Of a message that failed: the named reason in plain words."""
-    return ENDED.get(row.error_code) or PHASES.get(row.phase, "Failed")
+    return reason_words(row.phase, row.error_code)
+
+
+def reason_words(phase: str, code: str) -> str:
+    return ENDED.get(code) or PHASES.get(phase, "Failed")
 
 
 def what_follows(row: NotificationLog) -> str:

@@ -6,13 +6,14 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from django.urls import reverse
+
 from core.alerts.check import checks
 from core.formatting import indian
 from core.messaging.campaign import campaigns
 from core.models import BusinessAlert, MessagingRun, NotificationLog
 from core.models.fields import is_pincode
 from core.notifications.kinds import kinds
-from core.web.addresses import alert_address, campaign_address
 from core.web.log.runs import run_label
 from core.web.words import plural
 
@@ -90,7 +91,7 @@ def _rule(why: Mapping[str, Any], run: MessagingRun | None) -> Iterator[Fact]:
         if words:
             yield Fact("Rule", f"{run_label(name).capitalize()}: {words}")
     if name in campaigns:
-        yield Fact("Campaign", campaigns.get(name).label, campaign_address(name))
+        yield Fact("Campaign", campaigns.get(name).label, reverse("campaign", args=[name]))
     elif name in checks:
         yield Fact("Check", checks.get(name).label)
     if policy := rule.get("policy"):
@@ -119,7 +120,7 @@ def _jobs(why: Mapping[str, Any]) -> Iterator[Fact]:
 def _alert(why: Mapping[str, Any], run: MessagingRun | None, alert: BusinessAlert | None) -> Iterator[Fact]:
     if alert is not None:
         more = len(why["alert_ids"]) - 1 if isinstance(why.get("alert_ids"), list) else 0
-        yield Fact("Alert", f" and {more} more" if more > 0 else "", alert_address(alert.pk), alert.title)
+        yield Fact("Alert", f" and {more} more" if more > 0 else "", reverse("alert", args=[alert.pk]), alert.title)
     reason = str(why.get("reason") or (run.rule.get("reason") if run and isinstance(run.rule, dict) else "") or "")
     if reason:
         yield Fact("Why then", f"{SAID.get(reason, reason)[:1].upper()}{SAID.get(reason, reason)[1:]}")

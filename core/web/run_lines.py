@@ -1,0 +1,41 @@
+"""A run of a job in words: how it stands, for which slot, what came of it, and how long it took."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from core.formatting import indian
+from core.models import ScheduleRun
+from core.web.words import Moment, moment
+
+SHORTEST_SHOWN: Final = timedelta(seconds=0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    label: str
+    status: str
+    status_label: str
+    words: str
+    at: Moment
+    took: str
+
+
+def run_line(run: ScheduleRun, label: str, *, now: datetime) -> RunLine:
+    took = run.finished_at - run.started_at if run.finished_at else None
+    return RunLine(
+        label=label,
+        status=run.status,
+        status_label=run.get_status_display(),
+        words=outcome(run),
+        at=moment(run.slot or run.started_at, now=now),
+        took=f"{took.total_seconds():.1f} s" if took is not None and took >= SHORTEST_SHOWN else "",
+    )
+
+
+def outcome(run: ScheduleRun) -> str:
+    """What came of a run, in a few words: its plain counts that are not 0, else its error."""
+    if run.error:
+        return run.error.splitlines()[-1]
+    counts = [(name, value) for name, value in (run.result or {}).items() if isinstance(value, int) and not isinstance(value, bool)]
+    return ", ".join(f"{indian(value)} {name.replace('_', ' ')}" for name, value in counts if value) or ("nothing to do" if counts else "")
