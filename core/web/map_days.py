@@ -2,16 +2,17 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from math import isinf
 from typing import Any, Final
 
 from core import clock
 from core.analytics import thresholds
-from core.analytics.thresholds import Limits
+from core.analytics.thresholds import Limits, Values
 from core.dashboard.analytics import filtered, summary_of
 from core.formatting import indian, rupees
 from core.geo.places import Place, places
@@ -33,6 +34,11 @@ RATINGS: Final = (3.0, 3.5, 4.0, 4.5)
 GRADES: Final = 5
 RULES: Final = (HighDemand(), VendorBonus())
 NONE: Final = "none"
+# What is read of a row, of thousands at once.
+SHOWN: Final = (
+    "pincode", "date", "total_bookings", "available_vendors", "total_revenue", "customer_satisfaction_avg", "high_demand_alert_sent",
+    "bonus_alert_sent", "promotional_alert_sent", "is_final", "measured_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,11 @@ class Line:
 
     @property
     def figures(self) -> dict[str, Figure]:
-        return {name: Figure(words(self.row), words(self.before) if self.before else "not measured") for name, words in WORDS.items()}
+        return {name: self.figure(name) for name in WORDS}
+
+    def figure(self, name: str) -> Figure:
+        words = WORDS[name]
+        return Figure(words(self.row), words(self.before) if self.before else "")
 
 
 def told(row: PincodeAnalytics) -> str:
@@ -105,13 +115,17 @@ def told(row: PincodeAnalytics) -> str:
     return ", ".join(name for name, sent in flags.items() if sent)
 
 
+# The same few counts come thousands of times.
+counted = lru_cache(maxsize=4096)(indian)
+
+
 def ratio_words(row: PincodeAnalytics) -> str:
     return "∞" if isinf(row.demand_ratio) else f"{row.demand_ratio:.1f}"
 
 
 WORDS: Final[dict[str, Callable[[PincodeAnalytics], str]]] = {
-    "bookings": lambda row: indian(row.total_bookings),
-    "free": lambda row: indian(row.available_vendors),
+    "bookings": lambda row: counted(row.total_bookings),
+    "free": lambda row: counted(row.available_vendors),
     "ratio": ratio_words,
     "revenue": lambda row: rupees(row.total_revenue.quantize(Decimal(1))),
     "satisfaction": lambda row: f"{row.customer_satisfaction_avg:.1f}" if row.customer_satisfaction_avg is not None else NONE,
@@ -155,16 +169,17 @@ class Day:
 def day_of(day: date, metric: Metric, *, now: datetime) -> Day:
     """A day under a metric, in four statements: its rows with those of a week before, the limits, and the API's two summaries."""
     before = day - WEEK
-    rows = list(filtered({}).filter(date__in=(day, before)).order_by("pincode"))
+    rows = list(filtered({}).filter(date__in=(day, before)).order_by("pincode").only(*SHOWN))
     today = [row for row in rows if row.date == day]
     earlier = {row.pincode: row for row in rows if row.date == before}
     limits = thresholds.all_in_force({rule.name: rule.limits for rule in RULES}, now=now)
+    held = {name: there(one) for name, one in limits.items()}
     known = places(row.pincode for row in today)
-    grade, scale = grades(metric, today, limits[HighDemand.name])
+    grade, scale = grades(metric, today, limits[HighDemand.name], held[HighDemand.name])
     return Day(
         day=day,
         metric=metric,
-        lines=[Line(row, earlier.get(row.pincode), known.get(row.pincode), grade(row), over(row, limits)) for row in today],
+        lines=[Line(row, earlier.get(row.pincode), known.get(row.pincode), grade(row), over(row, held)) for row in today],
         scale=scale,
         is_final=all(row.is_final for row in today),
         measured_at=max((row.measured_at for row in today), default=None),
@@ -174,18 +189,28 @@ def day_of(day: date, metric: Metric, *, now: datetime) -> Day:
     )
 
 
-def over(row: PincodeAnalytics, limits: dict[str, Limits]) -> tuple[str, ...]:
+def there(limits: Limits) -> Callable[[str], Values]:
+    """The limits of a rule in a pincode; where no pincode or region has its own, without looking for one."""
+    if any(scope for _, scope in limits.rows):
+        return limits.for_pincode
+    everywhere = limits.everywhere()
+    return lambda _: everywhere
+
+
+def over(row: PincodeAnalytics, held: Mapping[str, Callable[[str], Values]]) -> tuple[str, ...]:
     """The rules whose limits the day is over, by their labels."""
-    return tuple(rule.label for rule in RULES if rule.matches(row, limits[rule.name].for_pincode(row.pincode)))
+    return tuple(rule.label for rule in RULES if rule.matches(row, held[rule.name](row.pincode)))
 
 
 # --- Colours ----------------------------------------------------------------------------------------------------------
 
 
-def grades(metric: Metric, rows: Sequence[PincodeAnalytics], limits: Limits) -> tuple[Callable[[PincodeAnalytics], int], list[str]]:
+def grades(
+    metric: Metric, rows: Sequence[PincodeAnalytics], limits: Limits, held: Callable[[str], Values]
+) -> tuple[Callable[[PincodeAnalytics], int], list[str]]:
     """The grade of a row, 0 to 4 and the worst last, and what each grade begins with in the legend's words."""
     if metric.name == "satisfaction":
-        return rating_grade, ["4.5 to 5", "4", "3.5", "3", "under 3"]
+        return rating_grade, ["4.5", "4", "3.5", "3", "under 3"]
     if metric.name == "revenue":
         return revenue_grades(rows)
     name, shares = ("bookings_over", SHARES_OF_DEMAND) if metric.name == "demand" else ("bookings_per_vendor_over", SHARES_OF_RATIO)
@@ -194,7 +219,7 @@ def grades(metric: Metric, rows: Sequence[PincodeAnalytics], limits: Limits) -> 
 
     def grade(row: PincodeAnalytics) -> int:
         value = float(row.total_bookings) if metric.name == "demand" else row.demand_ratio
-        limit = float(limits.for_pincode(row.pincode)[name])
+        limit = float(held(row.pincode)[name])
         if isinf(value) or not limit:
             return GRADES - 1 if value else 0
         # What is exactly at a limit is not over it.
@@ -236,10 +261,10 @@ def drawn(shown: Day) -> dict[str, Any]:
 
 def bubble(line: Line, third: str) -> list[Any]:
     """Pincode, name, latitude, longitude, bookings, grade, nobody free, over a limit, three figures with those before, who was told."""
-    place, shown = line.place, line.figures
+    place, shown = line.place, (line.figure("bookings"), line.figure("free"), line.figure(third))
     assert place is not None
     assert place.where is not None
-    figures = [text for name in ("bookings", "free", third) for text in (shown[name].number, shown[name].before if line.before else "")]
+    figures = [text for figure in shown for text in (figure.number, figure.before)]
     head = [line.pincode, place.name, *place.where, line.row.total_bookings, line.grade]
     return [*head, int(line.nobody), int(bool(line.over)), *figures, line.told]
 

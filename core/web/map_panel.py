@@ -22,7 +22,7 @@ from core.messaging.pincode_campaign import PincodeCampaign
 from core.models import PincodeAnalytics, User
 from core.web.charts import Tick, ticks, top_of
 from core.web.limit_words import words_of
-from core.web.map_days import WEEK, WORDS, day_words, over, told
+from core.web.map_days import WEEK, WORDS, day_words, over, there, told
 from core.web.words import plural, short_name
 
 DAYS: Final = 28
@@ -127,7 +127,7 @@ def panel_of(pincode: str, day: date, *, user: User, now: datetime) -> Panel:
         pincode=pincode,
         place=places([pincode]).get(pincode),
         row=row,
-        over=over(row, in_force) if row else (),
+        over=over(row, {name: there(one) for name, one in in_force.items()}) if row else (),
         told=told(row) if row else "",
         main=facts[:3],
         facts=facts[3:] + (further(row, before, weekday) if row else []),
