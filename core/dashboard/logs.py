@@ -15,7 +15,7 @@ from core.dashboard.csv_files import CSV, csv_file
 from core.dashboard.openapi import Pagination
 from core.dashboard.pages import Order, moment, part_of
 from core.dashboard.resource import Resource, Said, endpoint, plain
-from core.dashboard.search import PENDING, holding
+from core.dashboard.search import holding
 from core.dashboard.strict import Dated, Id, OneOf, Paged, Pincode, Text
 from core.masking import mask_text
 from core.models import NotificationLog, Status, User
@@ -118,12 +118,8 @@ class LogExport(Resource):
 def filtered(user: User, said: Said) -> QuerySet[NotificationLog]:
     """The messages that this person may see, as the filters leave them."""
     rows = access.logs_of(user)
-    exact = {"type": "notification_type", "method": "method", "recipient_id": "recipient_id", "pincode": "pincode"}
+    exact = {"type": "notification_type", "status": "status", "method": "method", "recipient_id": "recipient_id", "pincode": "pincode"}
     rows = rows.filter(**{field: said[name] for name, field in exact.items() if name in said})
-    if said.get("status") == Status.PENDING:
-        rows = rows.filter(PENDING)
-    elif "status" in said:
-        rows = rows.filter(status=said["status"])
     if "date_from" in said:
         rows = rows.filter(created_at__gte=clock.day_start(said["date_from"]))
     if "date_to" in said:

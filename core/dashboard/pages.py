@@ -1,7 +1,7 @@
 """Lists in pages: by number, as people turn them, and by cursor, as machines read all of it.
 
 A page costs the same wherever it lies near: rows are found from whichever end of the list is closer, by an index, ids first.
-Up to 10,000 rows are counted at each call. A longer count, or one that took long, is remembered for a minute, and what is newer is added:
+Up to 1,000 rows are counted at each call. A longer count, or one that took long, is remembered for a minute, and what is newer is added:
 a total may then miss for a minute that an older row came, went or changed. See docs/api.md.
 """
 
@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar
 
 from django.core.cache import cache
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Model, Q, QuerySet
 
 from core.dashboard.errors import wrong
@@ -21,7 +22,7 @@ from core.dashboard.errors import wrong
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 
-COUNTED_EACH_TIME: Final = 10_000
+COUNTED_EACH_TIME: Final = 1_000
 LONG: Final = 0.2
 REMEMBERED: Final = 60
 
@@ -112,22 +113,38 @@ def _numbered(rows: QuerySet[M], order: Order, *, total: int, start: int, size: 
 
 def total_of(rows: QuerySet[M], order: Order) -> int:
     """How many rows there are, as said above."""
-    name = _name("total", rows)
-    kept = cache.get(name)
-    if kept is not None:
-        count, mark = kept
-        newer = rows.filter(**{f"{order.newest}__gt": mark}).order_by().count() if mark is not None else 0
-        return int(count + newer)
+    name, now = _name("total", rows), time.time()
+    kept: tuple[int, Any, float] | None = cache.get(name)
+    if kept is not None and kept[2] > now:
+        count, mark, until = kept
+        newer = _newer(rows, order, mark).count() if mark is not None else 0
+        if newer > COUNTED_EACH_TIME:
+            # Counted once and not again at each call; the old part grows no younger by it.
+            _keep(name, count + newer, _mark(rows, order), until)
+        return count + newer
     began = time.perf_counter()
     count = rows.order_by().count()
     if _is_long(count, began):
-        mark = rows.order_by(f"-{order.newest}").values_list(order.newest, flat=True).first() if order.newest else None
-        cache.set(name, (count, mark), REMEMBERED)
+        _keep(name, count, _mark(rows, order), now + REMEMBERED)
     return count
 
 
+def _newer(rows: QuerySet[M], order: Order, mark: Any) -> QuerySet[M]:
+    """The mark comes first: of two lower bounds, the list's own and this, SQLite uses the one it meets first."""
+    newer: QuerySet[M] = rows.model._default_manager.filter(**{f"{order.newest}__gt": mark}) & rows.order_by()
+    return newer.order_by()
+
+
+def _mark(rows: QuerySet[M], order: Order) -> Any:
+    return rows.order_by(f"-{order.newest}").values_list(order.newest, flat=True).first() if order.newest else None
+
+
+def _keep(name: str, count: int, mark: Any, until: float) -> None:
+    cache.set(name, (count, mark, until), REMEMBERED)
+
+
 def remembered(what: str, rows: QuerySet[M], ask: Callable[[], T], *, size: int, seconds: int = REMEMBERED) -> T:
-    """What is asked about these rows: anew each time, unless they are more than 10,000 or it took long."""
+    """What is asked about these rows: anew each time, unless they are more than 1,000 or it took long."""
     name = _name(what, rows)
     kept: T | None = cache.get(name)
     if kept is not None:
@@ -145,7 +162,11 @@ def _is_long(count: int, began: float) -> bool:
 
 def _name(what: str, rows: QuerySet[M]) -> str:
     """The statement names the list: the same filters, and the same person's part, are the same list."""
-    statement, values = rows.order_by().query.sql_with_params()
+    try:
+        statement, values = rows.order_by().query.sql_with_params()
+    except EmptyResultSet:
+        # The filters exclude one another: there is nothing to ask the database.
+        statement, values = "", ()
     return f"{what}:{hashlib.sha256(f'{statement}{values!r}'.encode()).hexdigest()}"
 
 

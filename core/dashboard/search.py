@@ -1,20 +1,15 @@
 """Finding messages by what they say and whom they went to.
 
 The words of a campaign are kept once for all its messages: they are looked for there, and the messages are found by the moment they were
-written, which has an index. On PostgreSQL texts and people have trigram indexes; see docs/api.md for SQLite.
+written, which has an index. Words are looked up, not read, where the database has an index of them: see core.models.search.
 """
 
-from functools import reduce
-from operator import or_
 from typing import Final
 
 from django.db.models import Exists, OuterRef, Q
 
-from core.models import MessageContent, Status, User
-from core.models.notifications import STATUS_OF
+from core.models import MessageContent, NotificationLog, User, search
 
-# What waits, phase by phase: each has a partial index of its own.
-PENDING: Final = reduce(or_, (Q(phase=phase) for phase, status in STATUS_OF.items() if status is Status.PENDING))
 # People found by a beginning; more than these are not a search.
 PEOPLE: Final = 200
 # When more texts than these hold the words, most messages do: they are met while reading, and need not be looked up.
@@ -23,15 +18,23 @@ TEXTS: Final = 300
 
 def holding(term: str) -> Q:
     """The messages that hold the term, in any case, or whose person's name, username, email or phone begins with it."""
-    own = Q(content__isnull=True) & (Q(subject__icontains=term) | Q(message__icontains=term))
-    return own | _common(term) | Q(recipient__in=_people(term))
+    return _own(term) | _common(term) | Q(recipient__in=_people(term))
+
+
+def _own(term: str) -> Q:
+    found = search.holding(NotificationLog, term, most=TEXTS)
+    if found is not None and len(found) <= TEXTS:
+        return Q(pk__in=found)
+    return Q(content__isnull=True) & (Q(subject__icontains=term) | Q(message__icontains=term))
 
 
 def _common(term: str) -> Q:
-    texts = MessageContent.objects.filter(Q(subject__icontains=term) | Q(body__icontains=term))
+    known = search.holding(MessageContent, term, most=TEXTS)
+    texts = MessageContent.objects.filter(Q(subject__icontains=term) | Q(body__icontains=term) if known is None else Q(pk__in=known))
     found = list(texts.values_list("id", "created_at")[: TEXTS + 1])
     if len(found) > TEXTS:
-        return Q(Exists(texts.filter(pk=OuterRef("content"))))
+        holds = MessageContent.objects.filter(Q(subject__icontains=term) | Q(body__icontains=term))
+        return Q(Exists(holds.filter(pk=OuterRef("content"))))
     return Q(content__in=[pk for pk, _ in found], created_at__in={at for _, at in found})
 
 

@@ -165,7 +165,7 @@ class NotificationLog(models.Model):
     Lane = Lane
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    # An index of its own would only repeat the beginning of `notification_recipient`.
+    # An index of its own would only repeat the beginning of `notification_person`.
     recipient = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="notifications", db_index=False)
     notification_type = models.CharField(max_length=40)
     method = models.CharField(max_length=20)
@@ -239,13 +239,21 @@ class NotificationLog(models.Model):
             models.Index(fields=("method", "lane", "due_at"), name="notification_due", condition=models.Q(phase="queued")),
             models.Index(fields=("lease_until",), name="notification_leased", condition=models.Q(phase="sending")),
             models.Index(fields=("due_at",), name="notification_uncertain", condition=models.Q(phase="uncertain")),
-            models.Index(fields=("recipient", "notification_type", "created_at"), name="notification_recipient"),
-            models.Index(fields=("notification_type", "created_at", "id"), name="notification_type"),
             models.Index(fields=("alert",), name="notification_alert", condition=models.Q(alert__isnull=False)),
-            models.Index(fields=("created_at", "id"), name="notification_created"),
-            models.Index(fields=("pincode", "created_at", "id"), name="notification_pincode", condition=~models.Q(pincode="")),
             models.Index(fields=("provider_message_id",), name="notification_provider_id", condition=~models.Q(provider_message_id="")),
-            models.Index(fields=("status", "created_at", "id"), name="notification_failed", condition=models.Q(status="failed")),
+            # The log's filters, each in the order of the log: what is asked for is counted and paged in the index alone.
+            models.Index(fields=("created_at", "id"), name="notification_created"),
+            models.Index(fields=("notification_type", "created_at", "id", "status", "method"), name="notification_kind"),
+            models.Index(fields=("method", "created_at", "id"), name="notification_method"),
+            models.Index(fields=("status", "created_at", "id"), name="notification_status"),
+            # Few rows, and most asked for together with something else.
+            models.Index(
+                fields=("status", "created_at", "id", "notification_type", "method"),
+                name="notification_went_wrong",
+                condition=models.Q(status="failed"),
+            ),
+            models.Index(fields=("recipient", "created_at", "id"), name="notification_person"),
+            models.Index(fields=("pincode", "created_at", "id"), name="notification_area"),
             # What belongs to a cause is found by the cause's words.
             TrigramIndex(fields=("subject", "message"), name="notification_words", condition=models.Q(content__isnull=True)),
         )

@@ -1,8 +1,11 @@
-"""An index for finding texts within texts, on PostgreSQL. SQLite reads the rows: see docs/api.md."""
+"""Finding texts within texts: on PostgreSQL by trigram indexes, on SQLite by tables of its FTS5, which triggers keep true (docs/api.md)."""
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
 
-from django.db import models
+from django.db import OperationalError, connection, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement, Table
 
@@ -10,7 +13,7 @@ from django.db.backends.ddl_references import Statement, Table
 class TrigramIndex(models.Index):
     """Makes `icontains` and `istartswith` on these columns quick. Brings its extension along, which a database's owner may install.
 
-    On other databases it is nothing.
+    On other databases it is nothing: see `make`.
     """
 
     suffix = "trgm"
@@ -36,3 +39,91 @@ class TrigramIndex(models.Index):
         if schema_editor.connection.vendor != "postgresql":
             return Statement("SELECT 1", table=Table(model._meta.db_table, schema_editor.quote_name))
         return super().remove_sql(model, schema_editor, **kwargs)
+
+
+# --- SQLite -----------------------------------------------------------------------------------------------------------
+
+# The shortest text that trigrams can find.
+SHORTEST: Final = 3
+# Table, the columns that are searched, and of which rows. What belongs to a cause is found by the cause's words.
+SEARCHED: Final = (
+    ("core_messagecontent", ("subject", "body"), ""),
+    ("core_notificationlog", ("subject", "message"), "content_id IS NULL"),
+)
+
+
+def make(connection: BaseDatabaseWrapper) -> None:
+    """On SQLite: give each searched table its words, afresh, and triggers that keep them true. A SQLite without FTS5's trigrams gets none.
+
+    A migration that makes one of these tables anew, as Django does on SQLite to change a column, loses its triggers and calls this again.
+    """
+    unmake(connection)
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute("CREATE VIRTUAL TABLE core_try_words USING fts5(text, tokenize='trigram')")
+        except OperationalError:
+            return
+        cursor.execute("DROP TABLE core_try_words")
+        for table, columns, of in SEARCHED:
+            for statement in _statements(table, columns, of):
+                cursor.execute(statement)
+
+
+def unmake(connection: BaseDatabaseWrapper) -> None:
+    """Take back what `make` made, if it did."""
+    has_words.cache_clear()
+    if connection.vendor != "sqlite":
+        return
+    with connection.cursor() as cursor:
+        for table, _, _ in SEARCHED:
+            for happening in ("insert", "update", "delete"):
+                cursor.execute(f"DROP TRIGGER IF EXISTS {table}_words_{happening}")
+            cursor.execute(f"DROP TABLE IF EXISTS {table}_words")
+            cursor.execute(f"DROP TABLE IF EXISTS {table}_worded")
+
+
+def _statements(table: str, columns: tuple[str, ...], of: str) -> list[str]:
+    """SQLite's own row numbers may change when a file is packed (VACUUM), so the words have numbers of their own: `…_worded`."""
+    names, new = ", ".join(columns), ", ".join(f"NEW.{name}" for name in columns)
+    enter = f"INSERT INTO {table}_worded(id) SELECT NEW.id{f' WHERE NEW.{of}' if of else ''};"
+    learn = f"INSERT INTO {table}_words(rowid, {names}) SELECT number, {new} FROM {table}_worded WHERE id = NEW.id;"
+    forget = f"DELETE FROM {table}_words WHERE rowid = (SELECT number FROM {table}_worded WHERE id = OLD.id);"
+    leave = f"DELETE FROM {table}_worded WHERE id = OLD.id;"
+    fresh, old, changed = (f" WHEN NEW.{of}", f" WHEN OLD.{of}", f"{names}, content_id") if of else ("", "", names)
+    trigger = f"CREATE TRIGGER {table}_words_"
+    return [
+        f"CREATE TABLE {table}_worded (number integer PRIMARY KEY, id char(32) NOT NULL UNIQUE)",
+        f"CREATE VIRTUAL TABLE {table}_words USING fts5({names}, tokenize='trigram')",
+        f"INSERT INTO {table}_worded(id) SELECT id FROM {table}{f' WHERE {of}' if of else ''} ORDER BY created_at",
+        f"INSERT INTO {table}_words(rowid, {names}) SELECT number, {names} FROM {table}_worded JOIN {table} USING (id)",
+        f"{trigger}insert AFTER INSERT ON {table}{fresh} BEGIN {enter} {learn} END",
+        f"{trigger}delete AFTER DELETE ON {table}{old} BEGIN {forget} {leave} END",
+        f"{trigger}update AFTER UPDATE OF {changed} ON {table} BEGIN {forget} {leave} {enter} {learn} END",
+    ]
+
+
+@lru_cache(maxsize=8)
+def has_words(database: str) -> bool:  # noqa: ARG001  (each database has its own answer, asked for once)
+    """Whether this SQLite database has tables of words."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM sqlite_master WHERE name = 'core_messagecontent_words'")
+        return cursor.fetchone() is not None
+
+
+def holding(model: type[models.Model], term: str, *, most: int) -> list[UUID] | None:
+    """The ids of the rows whose words hold the term, those last entered first, one more than `most` at most.
+
+    None: they cannot be looked up here, and have to be read.
+    """
+    if connection.vendor != "sqlite" or len(term) < SHORTEST or not has_words(str(connection.settings_dict["NAME"])):
+        return None
+    table, phrase = model._meta.db_table, '"' + term.replace('"', '""') + '"'
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT w.id FROM {table}_words JOIN {table}_worded w ON w.number = {table}_words.rowid WHERE {table}_words MATCH %s"
+            f" ORDER BY {table}_words.rowid DESC LIMIT %s",
+            [phrase, most + 1],
+        )
+        return [UUID(found) for (found,) in cursor.fetchall()]

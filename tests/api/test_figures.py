@@ -1,9 +1,10 @@
 """The figures of the first page."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 import pytest
 
+from core import clock
 from core.models import PincodeAnalytics, Threshold
 from tests.api.conventions import queries_of
 from tests.api.world import alert_of, message_of
@@ -76,3 +77,23 @@ def test_the_figures_cost_as_many_statements_over_thirty_rows_as_over_three(api,
         message_of(vera)
         alert_of()
     assert queries_of(lambda: caller.get(URL)) <= few + 3 <= 12
+
+
+def test_long_figures_are_counted_again_after_a_while_and_name_their_moment(api, omar, vera, frozen, monkeypatch):
+    monkeypatch.setattr("core.dashboard.figures.COUNTED_EACH_TIME", 2)
+    began, caller = clock.now(), api(omar)
+    message_of(vera, created_at=began)
+    for after, sent, counted_after in ((0, 2, 0), (10, 2, 0), (16, 4, 16)):
+        frozen.move_to(began + timedelta(seconds=after))
+        message_of(vera, created_at=began)
+        answer = caller.get(URL).json()
+        assert answer["notification_stats"]["total_sent_today"] == sent
+        assert answer["timestamp"] == (began + timedelta(seconds=counted_after)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_what_is_no_longer_declared_is_counted(api, omar, vera, now, frozen):
+    message_of(vera, created_at=now)
+    message_of(vera, created_at=now, notification_type="of_last_year", method="pigeon")
+    stats = api(omar).get(URL).json()["notification_stats"]
+    assert stats["by_type_today"] == {"of_last_year": 1, "payment_hold": 1}
+    assert stats["by_method_today"]["pigeon"] == 1

@@ -1,0 +1,104 @@
+"""The log's filters and its search: found where a database need not read the log for it, and true whatever is written."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from core.dashboard.logs import NEWEST_FIRST, filtered
+from core.models import MessageContent, NotificationLog, Status, search
+from tests.api.world import AT, message_of
+
+pytestmark = pytest.mark.django_db
+
+URL = "/admin-dashboard/notifications/logs/"
+BY_INDEX: dict[str, list[dict[str, Any]]] = {
+    "created": [{}, {"date_from": date(2026, 11, 1), "date_to": date(2026, 11, 7)}],
+    "kind": [{"type": "bonus_alert"}, {"type": "bonus_alert", "date_from": date(2026, 11, 1)}],
+    "method": [{"method": "sms"}],
+    "status": [{"status": status} for status in Status.values if status != "failed"],
+    "went_wrong": [{"status": "failed"}],
+    "person": [{"recipient_id": 7}],
+    "area": [{"pincode": "560001"}],
+}
+
+
+def found(api, user, term):
+    answer = api(user).get(URL, search=term)
+    assert answer.status_code == 200, answer.content
+    return {row["id"] for row in answer.json()["notifications"]}
+
+
+@pytest.mark.parametrize(("index", "asked"), [(index, asked) for index, ways in BY_INDEX.items() for asked in ways])
+def test_each_filter_is_paged_and_counted_in_an_index_alone(omar, index, asked):
+    rows = filtered(omar, asked)
+    page = rows.order_by(*NEWEST_FIRST.fields).values_list("pk")[:20]
+    if connection.vendor == "sqlite":
+        plan = page.explain()
+        assert f"COVERING INDEX notification_{index}" in plan
+        assert "TEMP B-TREE" not in plan
+        assert "COVERING INDEX" in rows.order_by().values_list("created_at", "id").explain()
+    else:
+        with connection.cursor() as cursor:
+            # Of an empty table anything is cheap to read and to sort.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
+        plan = page.explain()
+        assert "Index Only Scan" in plan
+        assert "Sort" not in plan
+
+
+def test_words_are_found_as_they_are_now(api, omar, vera):
+    row = message_of(vera, message="The geyser is leaking.")
+    content = MessageContent.objects.create(template="promotional", version="file", subject="Diwali", body="A quarter off", created_at=AT)
+    offer = message_of(vera, content=content, subject="Diwali", message="A quarter off")
+    assert found(api, omar, "geyser") == {str(row.pk)}
+    NotificationLog.objects.filter(pk=row.pk).update(message="The boiler is leaking.")
+    MessageContent.objects.filter(pk=content.pk).update(body="A third off")
+    assert found(api, omar, "geyser") == found(api, omar, "quarter") == set()
+    assert found(api, omar, "BOILER") == {str(row.pk)}
+    assert found(api, omar, "third o") == {str(offer.pk)}
+    row.delete()
+    assert found(api, omar, "boiler") == set()
+
+
+@pytest.mark.parametrize("term", ['"quoted"', "50%", "a*b", "NOT", "x_y", "it's", "col:umn", "(", "ab", "₹5"])
+def test_a_term_is_a_text_and_no_language(api, omar, vera, term):
+    own = message_of(vera, message=f"Before {term} after")
+    content = MessageContent.objects.create(template="promotional", version="file", subject=f"{term}!", body="", created_at=AT)
+    offer = message_of(vera, content=content, subject=f"{term}!", message="")
+    message_of(vera, message="500 axb xy columns")
+    assert found(api, omar, term) == {str(own.pk), str(offer.pk)}
+
+
+def test_more_texts_than_are_looked_up_are_met_while_reading(api, omar, vera, monkeypatch):
+    monkeypatch.setattr("core.dashboard.search.TEXTS", 2)
+    rows = {str(message_of(vera, message=f"Leak {number}").pk) for number in range(4)}
+    for number in range(4):
+        content = MessageContent.objects.create(template="promotional", version="file", subject="", body=f"Leak {number}", created_at=AT)
+        rows.add(str(message_of(vera, content=content).pk))
+    message_of(vera, message="Dry")
+    assert found(api, omar, "leak") == rows
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's indexes keep themselves true.")
+def test_a_migration_finds_the_words_that_are_there_and_can_be_taken_back(api, omar, vera):
+    search.unmake(connection)
+    row = message_of(vera, message="The geyser is leaking.")
+    content = MessageContent.objects.create(template="promotional", version="file", subject="", body="A geyser", created_at=AT)
+    offer = message_of(vera, content=content)
+    assert search.holding(NotificationLog, "geyser", most=9) is None
+    assert found(api, omar, "geyser") == {str(row.pk), str(offer.pk)}
+    search.make(connection)
+    assert search.holding(NotificationLog, "geyser", most=9) == [row.pk]
+    assert search.holding(MessageContent, "geyser", most=9) == [content.pk]
+    assert found(api, omar, "geyser") == {str(row.pk), str(offer.pk)}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's indexes keep themselves true.")
+def test_words_go_with_their_rows(vera):
+    message_of(vera, message="The geyser is leaking.").delete()
+    with connection.cursor() as cursor:
+        for table in ("core_notificationlog_words", "core_notificationlog_worded"):
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            assert cursor.fetchone() == (0,)
