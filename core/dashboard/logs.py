@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from core import access, clock
 from core.dashboard.csv_files import CSV, csv_file
 from core.dashboard.openapi import Pagination
-from core.dashboard.pages import Order, moment, part_of
+from core.dashboard.pages import Order, Part, moment, part_of
 from core.dashboard.resource import Resource, Said, endpoint, plain
 from core.dashboard.search import holding
 from core.dashboard.strict import Dated, Id, OneOf, Paged, Pincode, Text
@@ -89,7 +89,7 @@ class Logs(Resource):
     @endpoint("List notifications", query=LogQuery, answers=LogPage)
     def get(self, request: Request, said: Said) -> Response:
         """Newest first. Finance sees those of payments."""
-        part = part_of(filtered(self.user, said), NEWEST_FIRST, said, loaded=loaded)
+        part = page_of(self.user, said)
         return plain({"notifications": [row_of(row) for row in part.rows], "pagination": part.pagination, "next_cursor": part.next_cursor})
 
 
@@ -115,8 +115,23 @@ class LogExport(Resource):
         return csv_file("notifications", columns, lines, user=self.user, asked=said, now=clock.now())
 
 
+def page_of(user: User, said: Said) -> Part[NotificationLog]:
+    """The page that is asked for, of what this person may see."""
+    rows = _by_fields(user, said)
+    if not said.get("search"):
+        return part_of(rows, NEWEST_FIRST, said, loaded=loaded)
+    found = holding(said["search"])
+    top = rows.filter(found.newest) if found.newest is not None else None
+    return part_of(rows.filter(found.all), NEWEST_FIRST, said, loaded=loaded, top=top)
+
+
 def filtered(user: User, said: Said) -> QuerySet[NotificationLog]:
     """The messages that this person may see, as the filters leave them."""
+    rows = _by_fields(user, said)
+    return rows.filter(holding(said["search"]).all) if said.get("search") else rows
+
+
+def _by_fields(user: User, said: Said) -> QuerySet[NotificationLog]:
     rows = access.logs_of(user)
     exact = {"type": "notification_type", "status": "status", "method": "method", "recipient_id": "recipient_id", "pincode": "pincode"}
     rows = rows.filter(**{field: said[name] for name, field in exact.items() if name in said})
@@ -124,7 +139,7 @@ def filtered(user: User, said: Said) -> QuerySet[NotificationLog]:
         rows = rows.filter(created_at__gte=clock.day_start(said["date_from"]))
     if "date_to" in said:
         rows = rows.filter(created_at__lt=clock.day_bounds(said["date_to"])[1])
-    return rows.filter(holding(said["search"])) if said.get("search") else rows
+    return rows
 
 
 def loaded(rows: QuerySet[NotificationLog]) -> QuerySet[NotificationLog]:

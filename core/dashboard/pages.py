@@ -77,11 +77,17 @@ class Order:
 
 
 def part_of(
-    rows: QuerySet[M], order: Order, asked: dict[str, Any], *, loaded: Callable[[QuerySet[M]], QuerySet[M]] | None = None
+    rows: QuerySet[M],
+    order: Order,
+    asked: dict[str, Any],
+    *,
+    loaded: Callable[[QuerySet[M]], QuerySet[M]] | None = None,
+    top: QuerySet[M] | None = None,
 ) -> Part[M]:
     """The part that `page`, `per_page` and `cursor` ask for. A page after the last one is empty.
 
     `loaded` adds what the rows are shown with (related rows, columns): it is asked for the part's rows alone.
+    `top` are the first of the rows, as far as somebody knows how to find them more quickly; where they do not reach, all are asked.
     """
     page, size = asked["page"], asked["per_page"]
     total = total_of(rows, order)
@@ -89,12 +95,20 @@ def part_of(
         place = _read(asked["cursor"], order)
         found = list(rows.filter(order.after(place)).order_by(*order.fields).values_list("pk", flat=True)[:size])
     else:
-        found = _numbered(rows, order, total=total, start=(page - 1) * size, size=size)
+        start = (page - 1) * size
+        found = _first(top, order, start=start, size=size) if top is not None else []
+        found = found or _numbered(rows, order, total=total, start=start, size=size)
     plain: QuerySet[M] = rows.model._default_manager.filter(pk__in=found)
     shown = {row.pk: row for row in (loaded(plain) if loaded else plain)}
     part = [shown[pk] for pk in found if pk in shown]
     more = len(found) == size and ("cursor" in asked or page * size < total)
     return Part(part, page, size, total, _written(order.of(part[-1])) if part and more else None)
+
+
+def _first(top: QuerySet[M], order: Order, *, start: int, size: int) -> list[Any]:
+    """The ids from a number on; none when there are not enough."""
+    found = list(top.order_by(*order.fields).values_list("pk", flat=True)[start : start + size])
+    return found if len(found) == size else []
 
 
 def _numbered(rows: QuerySet[M], order: Order, *, total: int, start: int, size: int) -> list[Any]:

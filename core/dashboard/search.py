@@ -4,21 +4,50 @@ The words of a campaign are kept once for all its messages: they are looked for 
 written, which has an index. Words are looked up, not read, where the database has an index of them: see core.models.search.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from core.models import MessageContent, NotificationLog, User, search
+from core.models import MessageContent, NotificationLog, Status, User, search
 
+# What waits, whenever it was written.
+PENDING: Final = Q(status=Status.PENDING)
 # People found by a beginning; more than these are not a search.
 PEOPLE: Final = 200
 # When more texts than these hold the words, most messages do: they are met while reading, and need not be looked up.
 TEXTS: Final = 300
+# So many runs, the newest, are enough for most first pages: a campaign writes to hundreds at one moment.
+NEWEST: Final = 2
 
 
-def holding(term: str) -> Q:
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The messages that hold a term. `newest`, where it is known, leaves the newest of them, and nothing older than any it leaves out."""
+
+    all: Q
+    newest: Q | None
+
+
+def holding(term: str) -> Holding:
     """The messages that hold the term, in any case, or whose person's name, username, email or phone begins with it."""
-    return _own(term) | _common(term) | Q(recipient__in=_people(term))
+    others = _own(term) | Q(recipient__in=_people(term))
+    texts = _texts(term)
+    if texts is None:
+        holds = MessageContent.objects.filter(_holds(term), pk=OuterRef("content"))
+        return Holding(others | Q(Exists(holds)), None)
+    found = others | _of(texts)
+    moments = sorted({at for _, at in texts}, reverse=True)
+    if len(moments) <= NEWEST:
+        return Holding(found, None)
+    newest = [(pk, at) for pk, at in texts if at > moments[NEWEST]]
+    return Holding(found, Q(created_at__gt=moments[NEWEST]) & (others | _of(newest)))
+
+
+def _of(texts: list[tuple[UUID, datetime]]) -> Q:
+    return Q(content__in=[pk for pk, _ in texts], created_at__in={at for _, at in texts})
 
 
 def _own(term: str) -> Q:
@@ -28,14 +57,16 @@ def _own(term: str) -> Q:
     return Q(content__isnull=True) & (Q(subject__icontains=term) | Q(message__icontains=term))
 
 
-def _common(term: str) -> Q:
+def _texts(term: str) -> list[tuple[UUID, datetime]] | None:
+    """The texts that hold the term, and when they were written; None when they are too many."""
     known = search.holding(MessageContent, term, most=TEXTS)
-    texts = MessageContent.objects.filter(Q(subject__icontains=term) | Q(body__icontains=term) if known is None else Q(pk__in=known))
-    found = list(texts.values_list("id", "created_at")[: TEXTS + 1])
-    if len(found) > TEXTS:
-        holds = MessageContent.objects.filter(Q(subject__icontains=term) | Q(body__icontains=term))
-        return Q(Exists(holds.filter(pk=OuterRef("content"))))
-    return Q(content__in=[pk for pk, _ in found], created_at__in={at for _, at in found})
+    texts = MessageContent.objects.filter(_holds(term) if known is None else Q(pk__in=known))
+    found = list(texts.order_by().values_list("id", "created_at")[: TEXTS + 1])
+    return found if len(found) <= TEXTS else None
+
+
+def _holds(term: str) -> Q:
+    return Q(subject__icontains=term) | Q(body__icontains=term)
 
 
 def _people(term: str) -> list[int]:

@@ -1,6 +1,6 @@
 """The log's filters and its search: found where a database need not read the log for it, and true whatever is written."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -79,6 +79,20 @@ def test_more_texts_than_are_looked_up_are_met_while_reading(api, omar, vera, mo
         rows.add(str(message_of(vera, content=content).pk))
     message_of(vera, message="Dry")
     assert found(api, omar, "leak") == rows
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_what_is_found_is_paged_newest_first_whatever_holds_it(api, omar, vera, kiran, size):
+    rows = [message_of(kiran, message="A leak of one's own.", created_at=AT + timedelta(minutes=minute)) for minute in (2, 7)]
+    # Two texts a run, as in two languages, and two people each.
+    for number in range(8):
+        at = AT + timedelta(minutes=number // 2 * 5)
+        content = MessageContent.objects.create(template="promotional", version="file", subject="Leak", body="", created_at=at)
+        rows += [message_of(who, content=content, created_at=at) for who in (vera, kiran)]
+    newest_first = [str(row.pk) for row in sorted(rows, key=lambda row: (row.created_at, row.pk), reverse=True)]
+    caller = api(omar)
+    pages = [caller.get(URL, search="leak", page=page, per_page=size).json()["notifications"] for page in range(1, 20)]
+    assert [row["id"] for page in pages for row in page] == newest_first
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's indexes keep themselves true.")
