@@ -1,5 +1,6 @@
 """The audit trail: who changed what, from what to what, from where and when. To read: nothing here edits or deletes an entry."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ PEOPLE: Final = 200
 # Longer values fold.
 LONG: Final = 120
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:")
+# What the trail writes of a new row's relation to many others.
+OF_MANY: Final = re.compile(r"\w+\.\w+\.None")
+NOTHING: Final = "nothing"
 DID: Final = {"create": "added", "update": "changed", "delete": "removed", "access": "did"}
 
 
@@ -41,6 +45,11 @@ class Change:
     field: str
     before: str
     after: str
+
+    @property
+    def says_something(self) -> bool:
+        """Of what is new, its empty fields say nothing."""
+        return (self.before or NOTHING, self.after) != (NOTHING, NOTHING)
 
     @property
     def is_long(self) -> bool:
@@ -114,7 +123,7 @@ def line_of(entry: dict[str, Any], *, now: datetime) -> Line:
         model=entry["model"],
         object_id=entry["object_id"],
         what=str(mask(entry["object"])),
-        changes=list(_changes(entry["changes"] or {})),
+        changes=[change for change in _changes(entry["changes"] or {}) if change.says_something],
         more=[(name.replace("_", " "), in_words(value, name=name)) for name, value in more.items()],
         address=entry["remote_addr"] or "",
         request_id=entry["request_id"] or "",
@@ -137,15 +146,25 @@ def _changes(changes: dict[str, Any]) -> Iterator[Change]:
 def in_words(value: Any, *, name: str = "") -> str:
     """A value as a person reads it."""
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {in_words(item, name=key)}" for key, item in value.items()) or "nothing"
+        return ", ".join(f"{key.replace('_', ' ')} {in_words(item, name=key)}" for key, item in value.items()) or NOTHING
     if isinstance(value, list):
-        return ", ".join(in_words(item, name=name) for item in value) or "nothing"
+        return ", ".join(in_words(item, name=name) for item in value) or NOTHING
     text = str(value)
-    if text in ("None", ""):
-        return "nothing"
+    if text in ("None", "") or OF_MANY.fullmatch(text):
+        return NOTHING
+    if text[:1] in "[{" and (read := _read(text)):
+        return in_words(read, name=name)
     if text in ("True", "False"):
         return "yes" if text == "True" else "no"
     return _moment(text) or str(mask(text, name=name))
+
+
+def _read(text: str) -> Any:
+    """A list or an object that was written as text; None: it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _moment(text: str) -> str:

@@ -138,6 +138,7 @@ def test_what_is_in_an_entry_is_shown_as_text(as_omar, sara, now):
     [
         (None, "nothing"), ("", "nothing"), ("None", "nothing"), ("True", "yes"), (False, "no"), ([], "nothing"), ({}, "nothing"),
         ({"type": "promotional", "days": [1, 2]}, "type promotional, days 1, 2"), (12.5, "12.5"),
+        ('["super_admin", "ops_manager"]', "super_admin, ops_manager"), ("[not json", "[not json"), ("core.EscalationStep.None", "nothing"),
     ],
 )  # fmt: skip
 def test_a_value_is_said_as_a_person_reads_it(value, words):
