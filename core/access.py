@@ -128,6 +128,7 @@ PAGES: Final[Mapping[str, Rule]] = {
     "dashboard/alerts/<uuid:alert_id>/": reads(STAFF),
     **{f"dashboard/alerts/<uuid:alert_id>/{step}/": writes(STAFF) for step in ALERT_STEPS},
     "dashboard/log/": reads(STAFF),
+    "dashboard/log/rates/": reads(STAFF),
     "dashboard/log/<uuid:notification_id>/": reads(STAFF),
     "dashboard/log/<uuid:notification_id>/mail/": reads(STAFF),
     "dashboard/map/": reads(OPERATORS),

@@ -24,6 +24,7 @@ from core.web import (
 )
 from core.web.log import detail
 from core.web.log.page import log
+from core.web.log.rates import rates
 from core.web.providers import page as providers
 from core.web.rule_addresses import RULES
 from core.web.today.page import today
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern] = [
     path("dashboard/alerts/<uuid:alert_id>/", alerts_detail.alert, name="alert"),
     *(path(f"dashboard/alerts/<uuid:alert_id>/{step}/", alerts_steps.take, {"step": step}, name=f"alert-{step}") for step in ALERT_STEPS),
     path("dashboard/log/", log, name="log"),
+    path("dashboard/log/rates/", rates, name="log-rates"),
     path("dashboard/log/<uuid:notification_id>/", detail.one, name="log-one"),
     path("dashboard/log/<uuid:notification_id>/mail/", detail.mail, name="log-mail"),
     path("dashboard/map/", map_page.day_map, name="map"),
