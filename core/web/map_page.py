@@ -171,7 +171,7 @@ def body(asked: Asked, shown: Day, *, now: datetime) -> dict[str, Any]:
     start = (asked.page - 1) * PER_PAGE if asked.view == "list" else 0
     count = PER_PAGE if asked.view == "list" else WITHOUT_SCRIPT
     return {
-        "drawn": drawn(shown) if asked.view == "map" else None,
+        "drawn": {"address": asked.address(), **drawn(shown)} if asked.view == "map" else None,
         "totals": totals(shown),
         "columns": columns(asked),
         "lines": [(line, asked.address(pincode=line.pincode)) for line in lines[start : start + count]],

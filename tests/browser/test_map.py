@@ -107,6 +107,27 @@ def test_a_press_opens_a_bubble_and_the_zoom_stays(browser, server):
     assert box_of(names.filter(has_text="Koramangala").first) == label
 
 
+def test_what_was_asked_for_before_one_went_on_is_not_shown(browser, server):
+    a_city()
+    a_city(back=1, times=2)
+    page = open_page(browser, server, "/dashboard/map/?pincode=560103", "omar")
+    figure = page.locator("#map-panel .fig__n").first
+    drawn(page)
+    page.evaluate("window.earlier = ['map-panel', 'map-data'].map((id) => document.getElementById(id).cloneNode(true))")
+    page.keyboard.press("[")
+    expect(figure).to_have_text("24")
+    page.evaluate(
+        """() => {
+            for (const part of window.earlier) {
+                document.getElementById(part.id).replaceWith(part);
+                part.dispatchEvent(new CustomEvent("live:put", { bubbles: true }));
+            }
+        }"""
+    )
+    expect(figure).to_have_text("24")
+    drawn(page, back=1)
+
+
 def test_three_hundred_and_more_come_together_until_one_looks_closer(browser, server):
     with LIST.open() as file:
         pincodes = [line[:6] for line in file if line.startswith(("560", "600", "400")) and ",l," not in line][:320]

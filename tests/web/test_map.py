@@ -1,11 +1,14 @@
 """The map and its list: every measured pincode of a day, graded, compared, and said in words where something is asked that cannot be."""
 
+import gzip
 import json
 import re
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -179,6 +182,16 @@ def test_it_costs_the_same_for_two_thousand_pincodes_as_for_ninety_six(as_omar, 
         page = get(as_omar, query)
     assert len(all_of_them) == len(few) <= 16
     assert "2,000" in words(page)
+
+
+def test_two_thousand_pincodes_weigh_less_than_150_kb(as_omar):
+    """Compressed, with the page's own styles and scripts; without Leaflet and the outline, which a browser keeps."""
+    many(2000)
+    page = get(as_omar)
+    own = [name for name in re.findall(r'(?:href|src)="/static/([^"]+\.(?:css|js))"', page) if "/vendor/" not in name]
+    assert "homeserve/map_bubbles.js" in own
+    parts = [page.encode(), *(Path(str(finders.find(name))).read_bytes() for name in own)]
+    assert sum(len(gzip.compress(part)) for part in parts) < 150_000
 
 
 # --- The list ---------------------------------------------------------------------------------------------------------

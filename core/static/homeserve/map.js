@@ -86,9 +86,13 @@
     go(link.getAttribute("href"), true);
   });
   window.addEventListener("popstate", () => go(location.href, false));
-  // What the page fetches by itself every half minute.
+  // What the page fetches by itself every half minute. Asked for before one went on, it is of another day or pincode: asked for again.
   document.addEventListener("live:put", (event) => {
-    if (event.target.id === "map-data" && picture) picture.draw();
+    const part = event.target;
+    const isData = part.id === "map-data";
+    const address = isData ? JSON.parse(part.textContent).address : part.dataset.address;
+    if (address !== undefined && address !== document.getElementById("map-bar").dataset.address) go(location.href, false);
+    else if (isData && picture) picture.draw();
   });
 
   document.addEventListener("change", (event) => {
