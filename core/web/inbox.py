@@ -47,6 +47,8 @@ class Item:
     tint: str
     subject: str
     text: str
+    # What the closed line shows of it.
+    begins: str
     at: Moment
     unread: bool
     acknowledged: bool
@@ -68,11 +70,18 @@ def item_of(row: NotificationLog, *, now: datetime) -> Item:
         tint="critical" if row.notification_type in ALERTS else TINTS.get(row.notification_type, ""),
         subject=words.subject or kind_label(row.notification_type),
         text=words.text,
+        begins=_after_the_greeting(words.text),
         at=moment(row.created_at, now=now),
         unread=row.read_at is None,
         acknowledged=row.delivered_at is not None,
         mark=mark(row),
     )
+
+
+def _after_the_greeting(text: str) -> str:
+    """In two lines there is no room for "Hello Vera,"."""
+    first, _, rest = text.lstrip().partition("\n")
+    return rest.lstrip() if first.rstrip().endswith(",") and rest.strip() else text
 
 
 @require_safe

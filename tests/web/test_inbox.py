@@ -50,6 +50,14 @@ def test_an_inbox_holds_ones_own_messages_in_the_app_newest_first(as_vera, vera,
     assert subjects(as_vera.get("/inbox/")) == ["Newer", "Older"]
 
 
+def test_a_closed_message_begins_after_the_greeting(as_vera, vera):
+    arrived(vera, text="Hello Vera,\n\n<b>Three</b> jobs need you.")
+    arrived(vera, text="First, three jobs.\nThen one.")
+    arrived(vera, text="Only a greeting,\n")
+    begins = re.findall(r'<span class="msg__p q2">([^<]*)</span>', as_vera.get("/inbox/").content.decode())
+    assert sorted(begins) == ["&lt;b&gt;Three&lt;/b&gt; jobs need you.", "First, three jobs.\nThen one.", "Only a greeting,\n"]
+
+
 def test_an_empty_inbox_says_so(as_vera):
     assert "You are up to date" in as_vera.get("/inbox/").content.decode()
 
