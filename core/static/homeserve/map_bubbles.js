@@ -253,6 +253,8 @@ window.homeservePicture = (open) => {
       facts.append(element("dt", label), value);
     }
     card.replaceChildren(title, facts, element("p", item.foot, "xs q"));
+    // Measured where nothing narrows it.
+    card.style.left = "0";
     card.hidden = false;
     const at = map.latLngToContainerPoint(item.at);
     const right = at.x + item.radius + 12 + card.offsetWidth < box.clientWidth;
