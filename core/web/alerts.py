@@ -288,11 +288,14 @@ def totals(alerts: QuerySet[BusinessAlert]) -> dict[str, Any]:
 def yesterday(user: User, *, now: datetime) -> str:
     """What was open at this time yesterday: "6 alerts, ₹8,74,200"."""
     then = now - timedelta(days=1)
-    kinds = ("opened", "reopened", "resolved", "ignored")
-    last = AlertEvent.objects.filter(alert=OuterRef("pk"), at__lte=then, kind__in=kinds).order_by("-at", "-id").values("kind")[:1]
     known = visible_to(user, BusinessAlert.objects.filter(~Q(status=Status.RESOLVED) | Q(resolved_at__gt=then), created_at__lte=then))
-    was = known.annotate(was=Subquery(last)).filter(Q(was__isnull=True) | ~Q(was__in=("resolved", "ignored"))).order_by()
-    ids = list(was.values_list("pk", flat=True))
+    rows = list(known.order_by().values_list("pk", "status", "reopened_count"))
+    # Of these alone the row as it is now does not say how it was then.
+    doubtful = [pk for pk, status, reopened in rows if reopened or status == Status.IGNORED]
+    kinds = ("opened", "reopened", "resolved", "ignored")
+    before = AlertEvent.objects.filter(alert__in=doubtful, at__lte=then, kind__in=kinds).order_by("at", "id").values_list("alert", "kind")
+    last = dict(before) if doubtful else {}
+    ids = [pk for pk, _, _ in rows if last.get(pk) not in ("resolved", "ignored")]
     items = AlertItem.objects.filter(Q(cleared_at=None) | Q(cleared_at__gt=then), alert__in=ids, first_seen_at__lte=then)
     amount = items.order_by().aggregate(rupees=Sum("rupees"))["rupees"]
     return f"{indian(len(ids))} {plural(len(ids), 'alert', 'alerts')}, {rupees(amount or 0)}"
@@ -348,14 +351,15 @@ def board(user: User, asked: Asked, resolved: Resolved, *, now: datetime) -> dic
         **{f"n{i}": Count("pk", filter=which) for i, which in enumerate(lanes.values())},
         **{f"rs{i}": Sum("rupees_at_risk", filter=which) for i, which in enumerate(lanes.values())},
     )
-    worst = list(alerts_worst_first(found, now=now).select_related(*PEOPLE)[:ON_BOARD])
-    rows = dict(zip((alert.pk for alert in worst), rows_of(worst, user, asked, now=now), strict=True))
-    of: list[list[Row]] = [[], [], []]
-    for alert in worst:
+    of: list[list[BusinessAlert]] = [[], [], []]
+    for alert in alerts_worst_first(found, now=now).select_related(*PEOPLE)[:ON_BOARD]:
         snoozed = alert.snoozed_until is not None and alert.snoozed_until > now
-        of[2 if snoozed else 1 if owner_of(alert) else 0].append(rows[alert.pk])
+        of[2 if snoozed else 1 if owner_of(alert) else 0].append(alert)
+    shown = [alert for lane in of for alert in lane[:LANE]]
+    rows = {row.id: row for row in rows_of(shown, user, asked, now=now)}
+    tiles = [[rows[alert.pk] for alert in lane[:LANE]] for lane in of]
     made = [
-        Lane(name, counted[f"n{i}"], rupees(counted[f"rs{i}"] or 0), of[i][:LANE], counted[f"n{i}"] - len(of[i][:LANE]), is_bad=i == 0)
+        Lane(name, counted[f"n{i}"], rupees(counted[f"rs{i}"] or 0), tiles[i], counted[f"n{i}"] - len(tiles[i]), is_bad=i == 0)
         for i, name in enumerate(lanes)
     ]
     return {"lanes": [*made, Lane("Resolved today", resolved.count, resolved.worth, resolved.rows, resolved.more)]}

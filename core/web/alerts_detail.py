@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -30,7 +30,7 @@ from core.models import Status as Sent
 from core.web import snoozes
 from core.web.alerts import Asked, beside
 from core.web.alerts_next import coming, rule_of, standing
-from core.web.alerts_trend import trend
+from core.web.alerts_trend import History, trend
 from core.web.alerts_words import MARKS, METHODS, listed, name_of, name_of_alert, owner_of, team, things, words_of
 from core.web.doors import for_staff, frame, person
 from core.web.words import Moment, initials, moment, plural, short_name, span
@@ -94,6 +94,7 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
     policy = Policies.in_force().of(row)
     doing = refusal.step if refusal else request.GET.get("do", "")
     events = [event_line(event, user, now=now) for event in events_of(row)]
+    history = History.of(row)
     permitted = [step for step in NAMES if step in steps.permitted(row)]
     context = {
         "alert": row,
@@ -116,7 +117,7 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
         "morning": moment(snoozes.morning(now), now=now).short,
         "left": things(row, still=True) if row.item_count else "",
         "longest": steps.LONGEST_TEXT,
-        "trend": trend(row, critical_at=turned_critical(row), now=now),
+        "trend": trend(row, history, critical_at=turned_critical(row), now=now),
         "note": standing(row, policy, user, now=now),
         "coming": coming(row, policy, now=now),
         "events": events[:EVENTS_AT_ONCE],
@@ -125,7 +126,7 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
         "told": told(row),
         "log": f"{reverse('log')}?{urlencode({'type': kind_for(row.alert_type).name, 'date_from': clock.business_day(row.created_at)})}",
         "rule": rule_of(row, now=now),
-        **items_of(row, request, now=now),
+        **items_of(row, history, request, now=now),
     }
     page = frame(request, "alerts") | beside(user, request.GET, now=now, here=row.pk) | context
     return render(request, "web/alerts/page.html", page, status=refusal.status if refusal else 200)
@@ -134,14 +135,11 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
 # --- What it consists of ----------------------------------------------------------------------------------------------
 
 
-def items_of(row: BusinessAlert, request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+def items_of(row: BusinessAlert, history: History, request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     """A page of its items, worst first; or of those that cleared, the latest first."""
-    counted = row.items.order_by().aggregate(
-        left=Count("pk", filter=Q(cleared_at=None)), cleared=Count("pk", filter=Q(cleared_at__isnull=False))
-    )
     is_cleared = request.GET.get("items", "") == "cleared"
     rows = row.items.filter(cleared_at__isnull=not is_cleared)
-    count = counted["cleared" if is_cleared else "left"]
+    count = history.cleared if is_cleared else history.left
     asked = request.GET.get("items_page", "")
     last = max(1, -(-count // ITEMS))
     number = min(int(asked) if asked.isdecimal() and 0 < len(asked) < 7 else 1, last) or 1
@@ -150,8 +148,8 @@ def items_of(row: BusinessAlert, request: HttpRequest, *, now: datetime) -> dict
     kept = "items=cleared&" if is_cleared else ""
     return {
         "items": [item_line(item, row, now=now) for item in ordered[start : start + ITEMS]],
-        "items_left": counted["left"],
-        "items_cleared": counted["cleared"],
+        "items_left": history.left,
+        "items_cleared": history.cleared,
         "is_cleared": is_cleared,
         "items_first": start + 1,
         "items_before": f"{kept}items_page={number - 1}" if number > 1 else "",

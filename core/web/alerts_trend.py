@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import accumulate
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Sum
 
 from core.formatting import indian, rupees
-from core.models import AlertItem, BusinessAlert
+from core.models import BusinessAlert
 from core.web.charts import Tick, ticks, top_of
 from core.web.words import moment, plural
 
@@ -41,10 +42,44 @@ class Trend:
     since: str
 
 
-def trend(alert: BusinessAlert, *, critical_at: datetime | None, now: datetime) -> Trend | None:
+@dataclass(frozen=True, slots=True)
+class History:
+    """When the items of an alert came and went: moment, rupees and how many, of each moment."""
+
+    came: Sequence[tuple[datetime, Decimal | None, int]]
+    gone: Sequence[tuple[datetime, Decimal | None, int]]
+
+    @classmethod
+    def of(cls, alert: BusinessAlert) -> "History":
+        """Two statements; as many rows as there were evaluations that changed something."""
+        items = alert.items.order_by()
+        return cls(
+            list(items.values_list("first_seen_at").annotate(rupees=Sum("rupees"), count=Count("pk"))),
+            list(items.filter(cleared_at__isnull=False).values_list("cleared_at").annotate(rupees=Sum("rupees"), count=Count("pk"))),
+        )
+
+    @property
+    def cleared(self) -> int:
+        return sum(count for _, _, count in self.gone)
+
+    @property
+    def left(self) -> int:
+        return sum(count for _, _, count in self.came) - self.cleared
+
+    def changes(self) -> tuple[bool, dict[datetime, float]]:
+        """By how much the sum changed, and when: of rupees, or, where nothing has a price, of items."""
+        priced = any(amount for _, amount, _ in self.came)
+        changes: dict[datetime, float] = defaultdict(float)
+        for sign, rows in ((1, self.came), (-1, self.gone)):
+            for at, amount, count in rows:
+                changes[at] += sign * float((amount or 0) if priced else count)
+        return priced, changes
+
+
+def trend(alert: BusinessAlert, history: History, *, critical_at: datetime | None, now: datetime) -> Trend | None:
     """From its items' own times. None for an alert that never had any, or that has just been opened."""
     began, ended = alert.created_at, alert.resolved_at if alert.resolved_at and not alert.is_open else now
-    priced, changes = _changes(alert.items.order_by())
+    priced, changes = history.changes()
     times = sorted(at for at in changes if at <= ended)
     if not times or ended - began < timedelta(minutes=1):
         return None
@@ -86,18 +121,6 @@ def trend(alert: BusinessAlert, *, critical_at: datetime | None, now: datetime) 
         is_more=change > 0,
         since="since this time yesterday" if before > began else "since it opened",
     )
-
-
-def _changes(items: QuerySet[AlertItem]) -> tuple[bool, dict[datetime, float]]:
-    """By how much the sum changed, and when: of rupees, or, where nothing has a price, of items. Two statements."""
-    came = list(items.values_list("first_seen_at").annotate(rupees=Sum("rupees"), count=Count("pk")))
-    gone = list(items.filter(cleared_at__isnull=False).values_list("cleared_at").annotate(rupees=Sum("rupees"), count=Count("pk")))
-    priced = any(amount for _, amount, _ in came)
-    changes: dict[datetime, float] = defaultdict(float)
-    for sign, rows in ((1, came), (-1, gone)):
-        for at, amount, count in rows:
-            changes[at] += sign * float((amount or 0) if priced else count)
-    return priced, changes
 
 
 def _thinned(times: Sequence[datetime]) -> Sequence[datetime]:

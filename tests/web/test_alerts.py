@@ -161,7 +161,7 @@ def test_what_was_open_at_this_time_yesterday_is_what_was_open_then(as_omar):
         first_seen_at=now - 39 * HOUR, cleared_at=now - 2 * HOUR
     )  # fmt: skip
     an_alert("New", hours=3, items=1, rupees=9000)
-    back = an_alert("Was closed then", hours=90, items=1, rupees=9000)
+    back = an_alert("Was closed then", hours=90, items=1, rupees=9000, reopened_count=1)
     for kind, hours in (("opened", 90), ("resolved", 30), ("reopened", 5)):
         AlertEvent.objects.create(alert=back, kind=kind, at=now - hours * HOUR)
     assert "This time yesterday: 1 alert, ₹1,070." in text_of(as_omar)
