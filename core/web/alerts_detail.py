@@ -95,6 +95,7 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
     doing = refusal.step if refusal else request.GET.get("do", "")
     events = [event_line(event, user, now=now) for event in events_of(row)]
     history = History.of(row)
+    owner = owner_of(row) if row.is_open else row.resolved_by
     permitted = [step for step in NAMES if step in steps.permitted(row)]
     context = {
         "alert": row,
@@ -106,8 +107,8 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
         "rupees": rupees(row.rupees_at_risk) if row.rupees_at_risk else "",
         "things": things(row) if row.item_count else "",
         "oldest": span(now - row.oldest_since) if row.oldest_since and row.is_open else "",
-        "owner": name_of(owner_of(row), user),
-        "owner_initials": initials(owner) if (owner := owner_of(row)) else "",
+        "owner": "The system" if not row.is_open and owner is None else name_of(owner, user),
+        "owner_initials": initials(owner) if owner else "",
         "may_acknowledge": "acknowledge" in steps.permitted(row),
         "permitted": permitted,
         "forms": [(step, NAMES[step], KEYS.get(step, ""), step in permitted) for step in NAMES],

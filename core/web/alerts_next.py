@@ -54,10 +54,10 @@ def standing(row: BusinessAlert, policy: Policy, reader: User, *, now: datetime)
     if row.status == Status.IGNORED:
         return Note("", "Ignored.", "It says nothing, and closes by itself when its cause has gone.")
     if row.snoozed_until and row.snoozed_until > now:
-        return Note("", f"Snoozed to {_when(row.snoozed_until, now)}.", "Until then it says nothing, unless it turns critical.")
+        return Note("", f"Snoozed to {_until(row.snoozed_until, now)}.", "Until then it says nothing, unless it turns critical.")
     if row.status == Status.ACKNOWLEDGED and row.acknowledgement_expires_at:
         who = name_of(row.acknowledged_by, reader)
-        first = f"{who} {'are' if who == 'You' else 'is'} on it until {_when(row.acknowledgement_expires_at, now)}."
+        first = f"{who} {'are' if who == 'You' else 'is'} on it until {_until(row.acknowledgement_expires_at, now)}."
         return Note("accent", first, "Then it speaks again, and whoever is told next is counted from that moment.")
     tone = row.severity if row.severity in (Severity.CRITICAL, Severity.HIGH) else ""
     lasts = f"An acknowledgement lasts {_exactly(acknowledged_for(row))}."
@@ -131,9 +131,13 @@ def rule_of(row: BusinessAlert, *, now: datetime) -> Rule:
 
 
 def _when(at: datetime, now: datetime) -> str:
+    words = _until(at, now)
+    return words if words[:1].isalpha() else f"at {words}"
+
+
+def _until(at: datetime, now: datetime) -> str:
     told = moment(at, now=now)
-    soon = told.ago.replace(" ", "\N{NO-BREAK SPACE}")
-    return f"{told.short}, in {soon}" if told.short[:1].isalpha() else f"at {told.short}, in {soon}"
+    return f"{told.short}, in {told.ago}".replace(" ", "\N{NO-BREAK SPACE}").replace(",\N{NO-BREAK SPACE}", ", ")
 
 
 def _exactly(length: timedelta) -> str:

@@ -8,6 +8,7 @@ from django.core.cache import cache
 
 from core import clock
 from core.alerts import record
+from core.alerts.steps import SEES_TYPES
 from core.web.alerts_words import type_label
 from core.web.words import span
 
@@ -19,11 +20,12 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A median and the time that nine of ten keep within; and the median against last week's."""
+    """A median and the time that nine of ten keep within, empty without any; and the median against last week's."""
 
     median: str
     p90: str
-    count: int
+    # Last week's median.
+    last: str = ""
     # "better", "worse", "same"; empty: there is nothing to hold it against.
     change: str = ""
     by: str = ""
@@ -38,9 +40,16 @@ class Speed:
 
 def speeds(types: Collection[str] | None, *, now: datetime) -> list[Speed]:
     """Of each type that somebody had to do with in these two weeks; `types` leaves out all others. Up to a minute old."""
-    today = clock.business_day(now)
-    key = f"alert-speeds:{today}:{','.join(sorted(types)) if types is not None else '*'}"
-    return list(cache.get_or_set(key, lambda: _measured(types, now=now), KEPT_SECONDS) or [])
+    return list(cache.get_or_set(_key(types, now=now), lambda: _measured(types, now=now), KEPT_SECONDS) or [])
+
+
+def forget(alert_type: str, *, now: datetime) -> None:
+    """Somebody has just done something about an alert of this type: what is shown next counts it."""
+    cache.delete_many([_key(None, now=now), *(_key(types, now=now) for types in SEES_TYPES.values() if alert_type in types)])
+
+
+def _key(types: Collection[str] | None, *, now: datetime) -> str:
+    return f"alert-speeds:{clock.business_day(now)}:{','.join(sorted(types)) if types is not None else 'all'}"
 
 
 def _measured(types: Collection[str] | None, *, now: datetime) -> list[Speed]:
@@ -52,10 +61,11 @@ def _measured(types: Collection[str] | None, *, now: datetime) -> list[Speed]:
 
     def time(name: str, what: str) -> Time:
         this, last = of.get((name, what, monday)), of.get((name, what, monday - record.WEEK))
+        before = last.median if last else None
         if this is None or this.median is None or this.p90 is None:
-            return Time("none", "none", 0)
-        change, by = _against(this.median, last.median if last else None)
-        return Time(span(this.median), span(this.p90), this.count, change, by)
+            return Time("", "", span(before) if before is not None else "")
+        change, by = _against(this.median, before)
+        return Time(span(this.median), span(this.p90), span(before) if before is not None else "", change, by)
 
     return [Speed(type_label(name), time(name, record.ACKNOWLEDGED), time(name, record.RESOLVED)) for name in names]
 

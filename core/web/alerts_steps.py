@@ -15,7 +15,7 @@ from core.alerts import steps
 from core.alerts.steps import BadStep, IllegalStep
 from core.dashboard.alerts import found
 from core.models import BusinessAlert, User
-from core.web import snoozes
+from core.web import alerts_speed, snoozes
 from core.web.alerts import Asked
 from core.web.alerts_detail import Refusal, shown
 from core.web.alerts_words import name_of, things
@@ -54,6 +54,7 @@ def take(request: HttpRequest, alert_id: UUID, step: str) -> HttpResponse:
         return shown(request, alert_id, Refusal(step, 409, refused.reason, RATHER[refused.alert.status], typed=typed))
     except BadStep as bad:
         return shown(request, alert_id, Refusal(step, 400, errors={bad.field: bad.message}, typed=typed))
+    alerts_speed.forget(row.alert_type, now=now)
     messages.success(request, _done(step, row, user))
     return HttpResponseRedirect(reverse("alert", args=[alert_id]) + Asked.of(request.GET).address(), status=303)
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
@@ -167,11 +168,15 @@ def test_what_was_open_at_this_time_yesterday_is_what_was_open_then(as_omar):
     assert "This time yesterday: 1 alert, ₹1,070." in text_of(as_omar)
 
 
-def test_how_fast_we_are_is_this_week_against_last(as_omar, omar, frozen):
+def test_how_fast_we_are_is_this_week_against_last_and_counts_what_one_has_just_done(as_omar, omar):
+    assert "Nobody acknowledged or resolved anything" in text_of(as_omar)
+    assert take(as_omar, an_alert(kind="payment_hold"), "acknowledge").status_code == 303
+    assert "5 h" in text_of(as_omar).partition('id="speeds"')[2]
     for week, minutes in ((0, 10), (1, 40)):
         alert = an_alert(hours=5 + 24 * 7 * week)
         AlertEvent.objects.create(alert=alert, kind="opened", at=alert.created_at)
         AlertEvent.objects.create(alert=alert, kind="acknowledged", actor=omar, at=alert.created_at + timedelta(minutes=minutes))
+    cache.clear()
     page = text_of(as_omar).partition('id="speeds"')[2]
     assert "10 min" in page
     assert "▼ 30 min" in page
