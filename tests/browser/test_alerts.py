@@ -79,6 +79,7 @@ def test_an_ops_managers_morning_by_keyboard(browser, server: AsgiServer):
     other = an_alert("Ten signatures pending", kind="pending_signature", rupees=61300)
     last = an_alert("One pincode without a vendor", kind="low_vendor_count", rupees=100, hours=1)
     page = open_page(browser, server, "/accounts/login/?next=/dashboard/")
+    expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type("omar")
     page.keyboard.press("Tab")
     page.keyboard.type(people.PASSWORD)
