@@ -89,6 +89,10 @@ proofs: setup-dev ## The long forms of what is proved of alerts: 200 rounds of e
 screens: setup-dev ## Take pictures of every page of the demo city into docs/screens; needs Chromium
 	@$(PY) -m tests.screens $(ADDOPTS)
 
+.PHONY: contract
+contract: setup-dev ## The API against its schema at length, as every role; API_EXAMPLES=500 says how many calls of each kind
+	@API_EXAMPLES=$${API_EXAMPLES:-100} $(PY) -m pytest -q -o faulthandler_timeout=0 tests/api/test_schema.py $(ADDOPTS)
+
 # --- Check ------------------------------------------------------------------------------------------------------------
 
 .PHONY: lint

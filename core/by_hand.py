@@ -10,12 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-import structlog
-from django.utils import timezone
-
+from core import runs
 from core.models import ScheduleRun, User
-
-log = structlog.get_logger(__name__)
 
 Status = ScheduleRun.Status
 
@@ -55,15 +51,7 @@ def carry_out(task_id: str, work: Callable[[ScheduleRun], dict[str, Any]], *, no
     if not mine.update(status=Status.RUNNING, started_at=now, lease_until=now + LEASE):
         return {"skipped": "another worker has it, or it is done"}
     run = ScheduleRun.objects.select_related("actor").get(task_id=task_id, slot=None)
-    began = timezone.now()
-    try:
-        result = work(run)
-    except Exception as error:
-        log.exception("job_failed", job=run.job)
-        _end(run, Status.FAILED, began, error=f"{type(error).__name__}: {error}")
-        raise
-    _end(run, Status.DONE, began, result=result)
-    return result
+    return runs.carry_out(run, lambda: work(run))
 
 
 def give_up_dead(*, now: datetime) -> int:
@@ -79,9 +67,3 @@ def asked(task_id: UUID) -> Asked | None:
         return None
     result = {"error": run.error} if run.status == Status.FAILED else run.result
     return Asked(CELERY_WORDS[Status(run.status)], result, run.finished_at)
-
-
-def _end(run: ScheduleRun, status: str, began: datetime, *, result: dict[str, Any] | None = None, error: str = "") -> None:
-    # The run's own time may be a demo's or a test's; what it took is the world's.
-    finished = run.started_at + (timezone.now() - began)
-    ScheduleRun.objects.filter(pk=run.pk).update(status=status, result=result, error=error, finished_at=finished, lease_until=None)

@@ -8,15 +8,15 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-import structlog
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
-from core import bulk, locks
+from core import bulk, locks, runs
 from core.alerts.check import Finding, Nouns, checks
 from core.alerts.manual import clear_alert, raise_alert
 from core.formatting import indian
@@ -24,8 +24,6 @@ from core.messaging.campaign import campaigns
 from core.models import BusinessAlert, ScheduleRun, User
 from core.models.fields import new_id
 from core.timetable import Times
-
-log = structlog.get_logger(__name__)
 
 # A run not finished by then died with its process, and its slot is due again.
 RUN_LEASE = timedelta(minutes=10)
@@ -205,23 +203,9 @@ def run_by_hand(
 
 
 def _carry_out(run: ScheduleRun, job: Job, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    began = timezone.now()
-    try:
-        result = work()
-    except Exception as error:
-        log.exception("job_failed", job=job.name)
-        _finish(run, Status.FAILED, began, error=f"{type(error).__name__}: {error}")
-        _tell(job, now=run.started_at)
-        raise
-    _finish(run, Status.DONE, began, result=result)
+    result = runs.carry_out(run, work, failed=partial(_tell, job, now=run.started_at))
     clear_alert(_fingerprint(job), now=run.started_at)
     return result
-
-
-def _finish(run: ScheduleRun, status: str, began: datetime, *, result: dict[str, Any] | None = None, error: str = "") -> None:
-    # The run's own time may be a demo's or a test's; what it took is the world's.
-    finished = run.started_at + (timezone.now() - began)
-    ScheduleRun.objects.filter(pk=run.pk).update(status=status, result=result, error=error, finished_at=finished, lease_until=None)
 
 
 def _claim(job: Job, *, now: datetime, task_id: str) -> ScheduleRun | None:

@@ -62,7 +62,7 @@ def once(request: Request, work: Callable[[], Response], *, now: datetime) -> Re
     except _NotDone as refused:
         row.delete()
         return refused.response
-    except BaseException:
+    except BaseException:  # Whatever ended it, the process's own end too: nothing was done, and the key is free again.
         row.delete()
         raise
 
@@ -84,11 +84,6 @@ def _begin(user: User, path: str, key: str, digest: str, *, now: datetime) -> Id
     if row.status_code is None:
         raise Refused("The call with this key still runs.", code="in_progress")
     return row
-
-
-def forget_old(*, now: datetime) -> int:
-    """Delete the keys of more than 24 hours ago. Returns how many."""
-    return IdempotencyKey.objects.filter(created_at__lte=now - KEPT).delete()[0]
 
 
 def _digest(request: Request) -> str:

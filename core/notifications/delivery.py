@@ -154,13 +154,13 @@ def _send(transport: Transport, rows: Sequence[NotificationLog], token: UUID, ad
     """Hand these over. Whatever ends the process in the middle, what is known of them is kept."""
     try:
         messages, outcomes = _composed(rows)
-    except BaseException:
+    except BaseException:  # The process's own end, too.
         journal.keep(_nothing_sent(token, transport.provider, now=clock()))
         raise
     sent = Sent(token, transport.provider, outcomes, admission)
     try:
         outcomes.extend(_answers(transport, messages, rows))
-    except BaseException:
+    except BaseException:  # The process's own end, too: providers have answered, and nobody else knows.
         if outcomes:
             journal.keep(_entry(sent, now=clock()))
         raise
@@ -195,6 +195,7 @@ def _answers(transport: Transport, messages: Sequence[Message], rows: Sequence[N
             answered.add(message.id)
             yield by_id[message.id], outcome
     except Exception as error:
+        # A transport is anybody's file: what it lets through says nothing about whether the message left.
         log.exception("transport_failed", provider=transport.provider)
         for message in messages:
             if message.id not in answered:

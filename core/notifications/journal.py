@@ -134,7 +134,7 @@ def _replay_entry(entry: Entry, record: Callable[[Entry], None]) -> int:
     except ValueError as error:
         log.error("outcomes_cannot_be_recorded", entry=entry.to_json(), error=str(error))
         return 0
-    except BaseException:
+    except BaseException:  # Whatever kept it from being recorded, it is this process's only copy.
         _in_memory.appendleft(entry)
         raise
     return 1

@@ -70,6 +70,7 @@ class Threads:
             try:
                 work()
             except Exception:
+                # A thread that ended would be missed by nobody: it waits, with fresh connections, and goes on.
                 log.exception("background_work_failed", thread=threading.current_thread().name)
                 connections.close_all()
                 self.stopping.wait(AFTER_ERROR)
