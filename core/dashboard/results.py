@@ -18,12 +18,13 @@ from core.dashboard.resource import Resource, Said, endpoint, plain
 from core.dashboard.strict import Query
 from core.messaging.campaign import Campaign
 from core.models import MessagingRun, NotificationLog, Role, Status
+from core.notifications.transports.console import OUTBOX
 
 # A booking counts for a run when its person was told and made it within so long of the run (docs/rules.md, 10).
 WITHIN: Final = timedelta(days=3)
 MOST: Final = 50
 WENT_OUT: Final = (Status.SENT, Status.DELIVERED)
-COUNTS: Final = ("messages", "pending", "sent", "delivered", "failed", "read", "clicked")
+COUNTS: Final = ("messages", "pending", "sent", "shown_in_outbox", "delivered", "failed", "read", "clicked")
 
 
 @dataclass
@@ -33,6 +34,8 @@ class Figures:
     messages: int = 0
     pending: int = 0
     sent: int = 0
+    # Of those sent: by nobody, for there is no provider; the outbox page shows them.
+    shown_in_outbox: int = 0
     delivered: int = 0
     failed: int = 0
     read: int = 0
@@ -104,6 +107,7 @@ def _counted(runs: list[UUID]) -> Any:
         .annotate(
             messages=Count("pk"),
             sent=Count("pk", filter=Q(status__in=WENT_OUT)),
+            shown_in_outbox=Count("pk", filter=Q(status__in=WENT_OUT, provider=OUTBOX)),
             read=Count("read_at"),
             clicked=Count("clicked_at"),
             **by_status,
@@ -141,6 +145,7 @@ class FiguresShown(serializers.Serializer[Any]):
     messages = serializers.IntegerField()
     pending = serializers.IntegerField()
     sent = serializers.IntegerField(help_text="Accepted or delivered.")
+    shown_in_outbox = serializers.IntegerField(help_text="Of those: not really sent, there is no provider; the outbox page shows them.")
     delivered = serializers.IntegerField(help_text="A receipt says so.")
     failed = serializers.IntegerField()
     success_rate = serializers.FloatField(allow_null=True, help_text="Percent; null when nothing was sent.")

@@ -69,6 +69,8 @@ class PastRun:
     went_out: str = ""
     delivered: str = ""
     failed: str = ""
+    # What was shown in the outbox in place of being sent.
+    shown: str = ""
     read: str = ""
     clicked: str = ""
     booked: str = ""
@@ -89,6 +91,7 @@ class MethodLine:
     read: str
     clicked: str
     booked: str
+    shown: str
 
 
 @require_safe
@@ -312,7 +315,8 @@ def last_words(past: list[PastRun]) -> str:
     if last is None:
         return "It has not run yet."
     by = f" by {last.by}" if last.by else ""
-    return f"Last ran {last.day}{by}: {last.people} people, {last.messages} messages, {last.went_out} went out."
+    shown = f", of these {last.shown} shown in the outbox and not sent" if last.shown else ""
+    return f"Last ran {last.day}{by}: {last.people} people, {last.messages} messages, {last.went_out} went out{shown}."
 
 
 def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
@@ -332,6 +336,7 @@ def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
         went_out="none" if whole.rate is None else f"{whole.rate:.1f} %",
         delivered=indian(whole.delivered),
         failed=indian(whole.failed) if whole.failed else "",
+        shown=indian(whole.shown_in_outbox) if whole.shown_in_outbox else "",
         read=indian(whole.read),
         clicked=indian(whole.clicked),
         booked="" if not booked or not told else indian(whole.people_booked or 0),
@@ -351,6 +356,7 @@ def _method(name: str, figures: Figures) -> MethodLine:
         read=indian(figures.read),
         clicked=indian(figures.clicked),
         booked="" if figures.people_booked is None else indian(figures.people_booked),
+        shown=indian(figures.shown_in_outbox) if figures.shown_in_outbox else "",
     )
 
 

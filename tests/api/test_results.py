@@ -46,14 +46,15 @@ def told(run, user, *methods, status="delivered", **fields):
 def test_a_run_shows_what_was_sent_and_what_arrived_by_method(results, now, kiran, chitra):
     run = a_run(now, people=2)
     told(run, kiran, "email", "websocket", read_at=now)
-    told(run, chitra, "email", status="sent", clicked_at=now)
+    told(run, chitra, "email", status="sent", clicked_at=now, provider="outbox")
     told(run, chitra, "websocket", status="failed")
     told(run, person(), "email", status="pending")
     [shown] = results()
     assert (shown["id"], shown["people"]) == (str(run.pk), 2)
     whole = {name: value for name, value in shown["total"].items() if name != "booked"}
     assert whole == {
-        "messages": 5, "pending": 1, "sent": 3, "delivered": 2, "failed": 1, "success_rate": 75.0, "read": 2, "clicked": 1,
+        "messages": 5, "pending": 1, "sent": 3, "shown_in_outbox": 1, "delivered": 2, "failed": 1, "success_rate": 75.0, "read": 2,
+        "clicked": 1,
     }  # fmt: skip
     assert {row["method"]: (row["messages"], row["sent"], row["delivered"]) for row in shown["by_method"]} == {
         "email": (3, 2, 1),

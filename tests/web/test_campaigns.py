@@ -116,6 +116,15 @@ def test_past_runs_show_what_went_out_who_booked_and_what_was_missed(as_omar, no
     assert page.index("Sat 14 Nov") < page.index("Thu 12 Nov, 9:00</time>")
 
 
+def test_what_the_outbox_shows_in_place_of_sending_is_not_called_sent_alone(as_omar, now):
+    run = a_run(now, count=3)
+    NotificationLog.objects.filter(run=run).update(provider="outbox")
+    assert "3 shown, not sent" in text_of(as_omar, URL)
+    page = text_of(as_omar)
+    assert "of these 3 shown in the outbox and not sent" in page
+    assert "3 in the outbox, not sent" in page
+
+
 def test_a_campaign_there_is_none_of_is_not_found(as_omar):
     for url in (f"{URL}no_such/", f"{URL}no_such/pause/", f"{URL}no_such/mail/"):
         assert as_omar.get(url).status_code == 404
