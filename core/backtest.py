@@ -4,10 +4,11 @@ Nothing is written. The number of statements depends neither on pincodes nor on 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count
 
@@ -58,18 +59,40 @@ def fired(campaign: PincodeCampaign, options: Sequence[Limits], *, now: datetime
     first = today - timedelta(days=days)
     looked_at = days_looked_at(campaign, first, today)
     found = [Fired() for _ in options]
-    known: list[dict[str, Values]] = [{} for _ in options]
-    rows = PincodeAnalytics.objects.filter(date__in=looked_at).order_by()
-    for row in rows.iterator(chunk_size=5_000):
-        for option, limits, outcome in zip(options, known, found, strict=True):
-            here = limits.get(row.pincode)
-            if here is None:
-                here = limits[row.pincode] = option.for_pincode(row.pincode)
-            if campaign.matches(row, here):
-                outcome.by_day[row.date] += 1
-                outcome.by_pincode[row.pincode] += 1
+    for pincode, day, verdicts in _judged(campaign, options, looked_at):
+        for outcome, fires in zip(found, verdicts, strict=True):
+            if fires:
+                outcome.by_day[day] += 1
+                outcome.by_pincode[pincode] += 1
     _count_people(campaign, found)
     return found
+
+
+def _judged(campaign: PincodeCampaign, options: Sequence[Limits], days: Collection[date]) -> Iterator[tuple[str, date, list[bool]]]:
+    """Each day of each pincode, and whether it fires by each set of limits."""
+    known: dict[str, list[Values]] = {}
+
+    def limits(pincode: str) -> list[Values]:
+        if pincode not in known:
+            known[pincode] = [option.for_pincode(pincode) for option in options]
+        return known[pincode]
+
+    rows = PincodeAnalytics.objects.filter(date__in=days).order_by()
+    if not campaign.reads:
+        for row in rows.iterator(chunk_size=5_000):
+            yield row.pincode, row.date, [campaign.matches(row, here) for here in limits(row.pincode)]
+        return
+    # Days that read the same, by the same limits, are judged once.
+    judged: dict[tuple[Any, ...], bool] = {}
+    for pincode, day, *read in rows.values_list("pincode", "date", *campaign.reads).iterator(chunk_size=5_000):
+        verdicts = []
+        for here in limits(pincode):
+            key = (*here.values(), *read)
+            if key not in judged:
+                row = PincodeAnalytics(pincode=pincode, date=day, **dict(zip(campaign.reads, read, strict=True)))
+                judged[key] = campaign.matches(row, here)
+            verdicts.append(judged[key])
+        yield pincode, day, verdicts
 
 
 def days_looked_at(campaign: PincodeCampaign, first: date, today: date) -> list[date]:

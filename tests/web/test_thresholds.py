@@ -1,14 +1,17 @@
 """Thresholds: what holds and by whom, what another limit would have done, and nothing saved by whoever may not."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core import clock
+from core import backtest, clock
 from core.analytics.thresholds import in_force
+from core.messaging.campaign import campaigns
 from core.messaging.campaigns.high_demand import HighDemand
+from core.messaging.pincode_campaign import PincodeCampaign
 from core.models import Payment, PincodeAnalytics, Role, Threshold
 from tests.alerts.stuck import booking
 from tests.api.conventions import entries
@@ -123,6 +126,20 @@ def test_another_limit_is_shown_beside_what_it_would_have_done(as_omar):
     assert "Pincodes a day: 2 times by the proposed limits in 28 days, 4 by those in force." in page
     assert "<td>Sun 15 Nov</td>" in page
     assert Threshold.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["high_demand", "vendor_bonus", "promotions"])
+def test_a_campaign_that_says_what_it_reads_is_judged_as_one_that_does_not(monkeypatch, now, name):
+    campaign = campaigns.get(name)
+    assert isinstance(campaign, PincodeCampaign)
+    for number in range(60):
+        a_day(f"5600{number % 7:02}", number % 12, SUNDAY - timedelta(days=number // 7), vendors=number % 4)
+    set_to(9, scope="560003", days=-1)
+    options = [in_force(name, campaign.limits, now=now), in_force(name, dict.fromkeys(campaign.limits, Decimal(4)), now=now)]
+    quick = backtest.fired(campaign, options, now=now)
+    monkeypatch.setattr(type(campaign), "reads", ())
+    assert backtest.fired(campaign, options, now=now) == quick
+    assert all(outcome.times for outcome in quick)
 
 
 def test_a_check_is_held_against_what_is_stuck_now(as_omar):

@@ -26,6 +26,7 @@ class HighDemand(PincodeCampaign):
     task = "core.tasks.send_pincode_demand_alerts"
     flag = "high_demand_alert_sent"
     limits = {"bookings_over": Decimal(5), "bookings_per_vendor_over": Decimal(3)}
+    reads = ("total_bookings", "available_vendors")
     gap_matters = True
 
     def matches(self, day: PincodeAnalytics, limits: Values) -> bool:

@@ -25,6 +25,7 @@ class Promotions(PincodeCampaign):
     task = "core.tasks.send_promotional_campaigns"
     flag = "promotional_alert_sent"
     limits = {"bookings_under": Decimal(3)}
+    reads = ("total_bookings",)
     looks_at_today = False
 
     def matches(self, day: PincodeAnalytics, limits: Values) -> bool:

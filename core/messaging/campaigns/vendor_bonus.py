@@ -27,6 +27,7 @@ class VendorBonus(PincodeCampaign):
     task = "core.tasks.send_vendor_bonus_alerts"
     flag = "bonus_alert_sent"
     limits = {"bookings_over": Decimal(8), "vendors_under": Decimal(3)}
+    reads = ("total_bookings", "available_vendors")
     gap_matters = True
 
     def matches(self, day: PincodeAnalytics, limits: Values) -> bool:
