@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 
 from core.dashboard.figures import success_rate
 from core.dashboard.logs import NEWEST_FIRST
+from core.dashboard.pages import total_of
 from core.formatting import indian
 from core.models import NotificationLog, Status
 
@@ -41,8 +42,10 @@ class Outcome:
 
 def outcome_of(rows: QuerySet[NotificationLog], asked: dict[str, Any], *, status: str) -> Outcome:
     """Of the rows of a filter, whatever status it names; `asked` is the filter as its address says it."""
-    newest = rows.order_by(*NEWEST_FIRST.fields).values("status")[:NEWEST]
-    counts = newest.aggregate(**{one.value: Count("status", filter=Q(status=one)) for one in ORDER})
+    # In order, few rows among a million would be looked for one after another: only what is many is cut.
+    is_cut = total_of(rows, NEWEST_FIRST) > NEWEST
+    counted = rows.order_by(*NEWEST_FIRST.fields).values("status")[:NEWEST] if is_cut else rows.order_by()
+    counts = counted.aggregate(**{one.value: Count("status", filter=Q(status=one)) for one in ORDER})
     rest = {name: value for name, value in asked.items() if name not in ("status", "page")}
     total, parts, x = sum(counts.values()), list[Part](), 0.0
     some = [one for one in ORDER if counts[one]]
@@ -59,7 +62,7 @@ def outcome_of(rows: QuerySet[NotificationLog], asked: dict[str, Any], *, status
     said = ", ".join(f"{indian(counts[one])} {one.label.lower()}" for one in ORDER)
     return Outcome(
         rate=f"{rate:.1f} % went out" if rate is not None else "Nothing was sent yet" if total else "",
-        of=f"of the newest {indian(NEWEST)}" if total == NEWEST else f"of {indian(total)}" if total else "",
+        of=f"of the newest {indian(NEWEST)}" if is_cut else f"of {indian(total)}" if total else "",
         words=said,
         parts=parts,
     )
