@@ -213,3 +213,20 @@ def test_a_connection_that_is_lost_is_said_and_mends_itself_with_what_came_meanw
     is_down = False
     expect(page.locator("#live")).to_have_text(re.compile(r"^Live, \d"), timeout=10_000)
     expect(page.get_by_text(re.compile("Sara is on it until"))).to_be_visible()
+
+
+def test_a_filter_is_in_the_address_and_back_leads_to_what_was_shown(browser, server):
+    an_alert("Bad", severity="critical")
+    alert = an_alert("Worse than nothing", severity="low")
+    page = open_page(browser, server, LIST, "omar")
+    page.get_by_label("Severity").select_option("low")
+    expect(page).to_have_url(f"{server.url}{LIST}?severity=low")
+    expect(page.get_by_role("link", name="Bad")).to_have_count(0)
+    page.get_by_role("link", name="Worse than nothing").click()
+    expect(page).to_have_url(f"{server.url}{url_of(alert)}?severity=low")
+    # Another filter closes what is open beside the list; back opens it again, as live as it was.
+    page.get_by_label("Status").select_option("ignored")
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Worse than nothing")).to_be_visible()
+    expect(page.locator("#live")).to_have_attribute("data-state", "live")
