@@ -1,17 +1,20 @@
 """What came of a campaign's runs: what was sent, what arrived, what was read and followed, and who booked within three days."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Case, CharField, Count, DateTimeField, F, Q, QuerySet, Value, When
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core import clock
+from core.dashboard import pages
 from core.dashboard.campaigns import RunShown, campaign_named, run_of
 from core.dashboard.figures import success_rate
 from core.dashboard.resource import Resource, Said, endpoint, plain
@@ -23,6 +26,9 @@ from core.notifications.transports.console import OUTBOX
 # A booking counts for a run when its person was told and made it within so long of the run (docs/rules.md, 10).
 WITHIN: Final = timedelta(days=3)
 MOST: Final = 50
+# Seconds.
+REMEMBERED: Final = 60
+SETTLED_FOR: Final = 3_600
 WENT_OUT: Final = (Status.SENT, Status.DELIVERED)
 COUNTS: Final = ("messages", "pending", "sent", "shown_in_outbox", "delivered", "failed", "read", "clicked")
 
@@ -75,27 +81,42 @@ def books(campaign: Campaign) -> bool:
     return not campaign.kind.audience or Role.CUSTOMER in campaign.kind.audience
 
 
-def results_of(runs: Sequence[MessagingRun], *, booked: bool) -> dict[UUID, Results]:
+def results_of(runs: Sequence[MessagingRun], *, booked: bool, now: datetime) -> dict[UUID, Results]:
     """What came of these runs, by their ids, in two statements however many messages they wrote; one unless `booked` is asked for.
 
-    Each reads the rows of these runs alone.
+    Each reads the rows of these runs alone. What took long to count is remembered: for a minute, or an hour once bookings no longer count.
     """
-    found = {run.pk: Results(run, run.started_at + WITHIN) for run in runs}
-    if not found:
+    known = cache.get_many([_name(run, booked) for run in runs])
+    found = {run.pk: Results(run, run.started_at + WITHIN, *known.get(_name(run, booked), ())) for run in runs}
+    fresh = [run for run in runs if _name(run, booked) not in known]
+    if not fresh:
         return found
-    for row in _counted(list(found)):
+    began = time.perf_counter()
+    _count(fresh, found, booked=booked)
+    if time.perf_counter() - began > pages.LONG:
+        for run in fresh:
+            result = found[run.pk]
+            cache.set(_name(run, booked), (result.whole, result.by_method), SETTLED_FOR if result.counts_until <= now else REMEMBERED)
+    return found
+
+
+def _name(run: MessagingRun, booked: bool) -> str:
+    return f"results:{run.pk}:{booked}"
+
+
+def _count(runs: list[MessagingRun], found: dict[UUID, Results], *, booked: bool) -> None:
+    for row in _counted([run.pk for run in runs]):
         result = found[row["run_id"]]
         result.whole.add(row)
         result.by_method.setdefault(row["method"], Figures()).add(row)
     if booked:
-        for result in found.values():
-            for figures in (result.whole, *result.by_method.values()):
+        for run in runs:
+            for figures in (found[run.pk].whole, *found[run.pk].by_method.values()):
                 figures.people_booked = figures.bookings = 0
         for row in _booked(runs):
             result = found[row["run_id"]]
             figures = result.by_method[row["by"]] if row["by"] else result.whole
             figures.people_booked, figures.bookings = row["people"], row["bookings"]
-    return found
 
 
 def _counted(runs: list[UUID]) -> Any:
@@ -178,7 +199,7 @@ class CampaignResults(Resource):
         """Newest first; what is still on its way, and bookings of the three days after a run, are added as they come."""
         now, campaign = clock.now(), campaign_named(name)
         runs = list(last_runs(campaign)[: said["last"]])
-        results = results_of(runs, booked=books(campaign))
+        results = results_of(runs, booked=books(campaign), now=now)
         return plain({"campaign": campaign.name, "runs": [_shown(results[run.pk], now=now) for run in runs], "as_of": now})
 
 

@@ -101,7 +101,7 @@ def campaign_list(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     found = rows(now=now)
     last = MessagingRun.objects.select_related("actor").in_bulk([row["last_run"]["id"] for row in found if row["last_run"]])
-    results = results_of(list(last.values()), booked=True)
+    results = results_of(list(last.values()), booked=True, now=now)
     lines = []
     for row in found:
         campaign = campaigns.get(row["name"])
@@ -300,7 +300,7 @@ def past_of(campaign: Campaign, *, now: datetime) -> list[PastRun]:
     """The last runs, newest first, and among them the slots that were missed or failed."""
     runs = list(last_runs(campaign)[:PAST])
     booked = books(campaign)
-    results = results_of(runs, booked=booked)
+    results = results_of(runs, booked=booked, now=now)
     found = [(run.started_at, past_run(results[run.pk], booked, now=now)) for run in runs]
     wrong = ScheduleRun.objects.filter(job=campaign.name, status__in=WENT_WRONG, slot__isnull=False)
     if len(runs) == PAST:

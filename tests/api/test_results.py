@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.dashboard import pages
 from core.models import Booking, MessagingRun, NotificationLog
 from tests.api.callers import named_fields
 from tests.api.conventions import queries_of
@@ -122,6 +123,17 @@ def test_as_many_runs_as_asked_for_are_shown_newest_first(api, omar, results, no
 def test_a_campaign_without_runs_has_no_results_and_one_there_is_none_of_is_not_found(api, omar, results):
     assert results() == []
     assert api(omar).get(URL.format("no_such")).status_code == 404
+
+
+def test_what_took_long_to_count_is_remembered_and_what_did_not_is_counted_anew(results, now, kiran, monkeypatch):
+    run = a_run(now)
+
+    def sent(method, long):
+        monkeypatch.setattr(pages, "LONG", long)
+        told(run, kiran, method, status="sent")
+        return results()[0]["total"]["sent"]
+
+    assert [sent("email", 3_600), sent("sms", 3_600), sent("websocket", -1), sent("push", 3_600)] == [1, 2, 3, 3]
 
 
 def test_it_costs_the_same_for_thirty_people_and_runs_as_for_three(api, omar, now):
