@@ -1,6 +1,5 @@
 """Charts as the server draws them: numbers into the coordinates of an SVG, and numbers into the words of an axis."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import floor, log10
@@ -11,38 +10,11 @@ Number = int | float | Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line through values, left to right, within a width and a height; and where its last point is."""
-
-    path: str
-    last_x: float
-    last_y: float
-
-
-@dataclass(frozen=True, slots=True)
 class Tick:
     """A line of the grid: how far from the top, and what it stands for."""
 
     y: float
     label: str
-
-
-def line(values: Sequence[Number], *, width: float, height: float, top: Number | None = None, is_step: bool = False) -> Line:
-    """The values from 0 to `top` (else to the largest) as a path; as a staircase, where a value holds until the next one."""
-    most = float(top if top is not None else max(values, default=0)) or 1.0
-    gap = width / max(len(values) - 1, 1)
-    points = [(round(number * gap, 1), round(height - float(value) / most * height, 1)) for number, value in enumerate(values)]
-    if not points:
-        return Line("", 0, height)
-    (x, y), *others = points
-    strokes = [f"M{x:g} {y:g}", *((f"H{at:g}V{up:g}" if is_step else f"L{at:g} {up:g}") for at, up in others)]
-    return Line("".join(strokes), *points[-1])
-
-
-def spark(values: Sequence[Number], *, width: float = 66, height: float = 20) -> Line:
-    """A small line without an axis, from the smallest value to the largest."""
-    low = min(values, default=0)
-    return line([value - low for value in values], width=width, height=height)  # type: ignore[operator]  # Of one kind.
 
 
 def top_of(most: Number) -> float:
@@ -59,7 +31,7 @@ def ticks(top: Number, *, height: float, money: bool = False) -> list[Tick]:
 
 
 def axis_label(number: Number, *, money: bool = False) -> str:
-    """As an axis says it: "2.5 L", "1.2 Cr"; ₹ only where there is no room for doubt to be left, at zero."""
+    """As an axis says it: "2.5 L", "1.2 Cr", "12 k"; money below a thousand wears ₹, which says of the whole axis what it counts."""
     value = float(number)
     for unit, name in ((CRORE, "Cr"), (LAKH, "L"), (1_000, "k")):
         if value >= unit:
