@@ -18,7 +18,7 @@ from core.alerts import items, steps
 from core.alerts.steps import BadStep, IllegalStep
 from core.formatting import rupees
 from core.models import BusinessAlert, NotificationLog, Role, User
-from core.web import snoozes
+from core.web.alerts import snoozes
 from core.web.words import Moment, moment, span
 
 LIFE = timedelta(days=7)

@@ -3,30 +3,19 @@
 from django.urls import URLPattern, path
 
 from core.access import ALERT_STEPS
-from core.web import (
-    accounts,
-    alert_letters,
-    alerts,
-    alerts_detail,
-    alerts_steps,
-    audit,
-    campaign_words,
-    campaigns,
-    home,
-    inbox,
-    letters,
-    map_page,
-    outbox,
-    pausing,
-    preferences,
-    running,
-    schedule,
-)
+from core.web import accounts, alert_letters, audit, home, inbox, letters, outbox, preferences
+from core.web.alerts import detail as alerts_detail
+from core.web.alerts import page as alerts
+from core.web.alerts import steps
+from core.web.campaigns import page as campaigns
+from core.web.campaigns import words
+from core.web.jobs import pausing, running, schedule
 from core.web.log import detail
 from core.web.log.page import log
 from core.web.log.rates import rates
+from core.web.map import page as map_page
 from core.web.providers import page as providers
-from core.web.rule_addresses import RULES
+from core.web.rules.addresses import RULES
 from core.web.today.page import today
 
 urlpatterns: list[URLPattern] = [
@@ -43,7 +32,7 @@ urlpatterns: list[URLPattern] = [
     *RULES,
     path("dashboard/alerts/", alerts.alerts, name="alerts"),
     path("dashboard/alerts/<uuid:alert_id>/", alerts_detail.alert, name="alert"),
-    *(path(f"dashboard/alerts/<uuid:alert_id>/{step}/", alerts_steps.take, {"step": step}, name=f"alert-{step}") for step in ALERT_STEPS),
+    *(path(f"dashboard/alerts/<uuid:alert_id>/{step}/", steps.take, {"step": step}, name=f"alert-{step}") for step in ALERT_STEPS),
     path("dashboard/log/", log, name="log"),
     path("dashboard/log/rates/", rates, name="log-rates"),
     path("dashboard/log/<uuid:notification_id>/", detail.one, name="log-one"),
@@ -57,7 +46,7 @@ urlpatterns: list[URLPattern] = [
     path("dashboard/campaigns/", campaigns.campaign_list, name="campaigns"),
     path("dashboard/campaigns/<str:name>/", campaigns.campaign, name="campaign"),
     path("dashboard/campaigns/<str:name>/preview/", campaigns.preview, name="campaign-preview"),
-    path("dashboard/campaigns/<str:name>/mail/", campaign_words.mail, name="campaign-mail"),
+    path("dashboard/campaigns/<str:name>/mail/", words.mail, name="campaign-mail"),
     path("dashboard/campaigns/<str:name>/send/", running.send_campaign, name="campaign-send"),
     path("dashboard/campaigns/<str:name>/pause/", pausing.pause, name="campaign-pause"),
     path("dashboard/campaigns/<str:name>/resume/", pausing.resume, name="campaign-resume"),

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from core import clock
 from core.geo.places import LIST, places
 from core.models import NotificationLog, PincodeAnalytics, Role, Threshold
-from core.web.map_days import METRICS, TOGETHER_FROM, day_of, drawn
+from core.web.map.days import METRICS, TOGETHER_FROM, day_of, drawn
 from tests.people import HOME, person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]

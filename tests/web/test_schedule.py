@@ -12,7 +12,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from core import by_hand
 from core.models import BusinessAlert, NotificationLog, ScheduleRun
-from core.web import rule_words
+from core.web.rules import words as rule_words
 from tests.alerts.stuck import booking
 from tests.people import people
 

@@ -15,7 +15,7 @@ from core.alerts.policies import Policies
 from core.alerts.priority import alerts_worst_first
 from core.formatting import indian, rupees
 from core.models import AlertItem, BusinessAlert, Role, User
-from core.web.alerts_words import what_next
+from core.web.alerts.words import what_next
 from core.web.outbox import FINANCE_SEES
 from core.web.today.figures import Figure, change, rupee_change
 from core.web.words import Moment, initials, moment, plural, short_name, span

@@ -11,7 +11,7 @@ from django.db.models.functions import RowNumber
 from core import schedule
 from core.formatting import indian
 from core.models import Role, ScheduleRun, User
-from core.web.run_lines import RunLine, run_line
+from core.web.jobs.run_lines import RunLine, run_line
 from core.web.words import Moment, moment, plural
 
 RUNS_SHOWN: Final = 12

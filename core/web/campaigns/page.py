@@ -16,11 +16,12 @@ from core.dashboard.results import Figures, Results, books, last_runs, results_o
 from core.formatting import indian
 from core.messaging.campaign import Campaign, campaigns
 from core.models import MessagingRun, ScheduleRun, Threshold
-from core.web import campaign_words, rule_words
+from core.web.campaigns import words as campaign_words
 from core.web.doors import for_staff, frame, person
-from core.web.limit_words import words_of
+from core.web.jobs.running import run_shown
 from core.web.outbox import ICONS, method_label
-from core.web.running import run_shown
+from core.web.rules import words as rule_words
+from core.web.rules.limit_words import words_of
 from core.web.words import Moment, long_day, moment, plural, short_name, span
 
 PAST: Final = 12

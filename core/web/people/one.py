@@ -24,7 +24,7 @@ from core.web.answers import see_other
 from core.web.doors import for_staff, frame, person
 from core.web.log.lines import line_of, shown
 from core.web.outbox import ICONS, method_label
-from core.web.people import WHY_NOT, token_line
+from core.web.people.page import WHY_NOT, token_line
 from core.web.words import Moment, initials, moment, plural, short_name
 
 MESSAGES_SHOWN: Final = 8

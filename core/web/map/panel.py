@@ -21,8 +21,8 @@ from core.messaging.campaigns.vendor_bonus import VendorBonus
 from core.messaging.pincode_campaign import PincodeCampaign
 from core.models import PincodeAnalytics, User
 from core.web.charts import Tick, ticks, top_of
-from core.web.limit_words import words_of
-from core.web.map_days import WEEK, WORDS, day_words, over, there, told
+from core.web.map.days import WEEK, WORDS, day_words, over, there, told
+from core.web.rules.limit_words import words_of
 from core.web.words import plural, short_name
 
 DAYS: Final = 28

@@ -16,8 +16,8 @@ from core import clock
 from core.formatting import indian, rupees
 from core.models.fields import PINCODE
 from core.web.doors import for_staff, frame, person
-from core.web.map_days import METRICS, NONE, WEEK, Day, Line, Metric, day_of, day_words, drawn, last_busy_day, measured_days
-from core.web.map_panel import panel_of
+from core.web.map.days import METRICS, NONE, WEEK, Day, Line, Metric, day_of, day_words, drawn, last_busy_day, measured_days
+from core.web.map.panel import panel_of
 from core.web.words import moment
 
 VIEWS: Final = ("map", "list")

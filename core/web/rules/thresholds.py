@@ -24,8 +24,8 @@ from core.models import Threshold
 from core.models.fields import PINCODE
 from core.web.answers import see_other
 from core.web.doors import for_staff, frame, person
-from core.web.effects import Effect, effect_of
-from core.web.limit_words import LimitWords, from_when, number, place, sentence_of, words_of
+from core.web.rules.effects import Effect, effect_of
+from core.web.rules.limit_words import LimitWords, from_when, number, place, sentence_of, words_of
 from core.web.words import Moment, moment, short_name
 
 WHY_NOT: Final = "Only a super admin may change thresholds."

@@ -10,7 +10,7 @@ from core import schedule
 from core.alerts.policies import Policy, exactly
 from core.alerts.settle import acknowledged_for
 from core.models import BusinessAlert, User
-from core.web.alerts_words import by_methods, name_of
+from core.web.alerts.words import by_methods, name_of
 from core.web.words import Moment, moment
 
 Severity = BusinessAlert.Severity

@@ -15,10 +15,10 @@ from core.alerts import steps
 from core.alerts.steps import BadStep, IllegalStep
 from core.dashboard.alerts import found
 from core.models import BusinessAlert, User
-from core.web import alerts_speed, snoozes
-from core.web.alerts import Asked
-from core.web.alerts_detail import Refusal, shown
-from core.web.alerts_words import name_of, things
+from core.web.alerts import snoozes, speed
+from core.web.alerts.detail import Refusal, shown
+from core.web.alerts.page import Asked
+from core.web.alerts.words import name_of, things
 from core.web.doors import for_staff, person
 from core.web.words import moment
 
@@ -54,7 +54,7 @@ def take(request: HttpRequest, alert_id: UUID, step: str) -> HttpResponse:
         return shown(request, alert_id, Refusal(step, 409, refused.reason, RATHER[refused.alert.status], typed=typed))
     except BadStep as bad:
         return shown(request, alert_id, Refusal(step, 400, errors={bad.field: bad.message}, typed=typed))
-    alerts_speed.forget(row.alert_type, now=now)
+    speed.forget(row.alert_type, now=now)
     messages.success(request, _done(step, row, user))
     return HttpResponseRedirect(reverse("alert", args=[alert_id]) + Asked.of(request.GET).address(), status=303)
 

@@ -26,8 +26,8 @@ from core.notifications.limits import next_allowed_hour
 from core.notifications.outbox import methods_of
 from core.notifications.transports import methods, transport_class
 from core.web.doors import for_staff, frame, person
-from core.web.rule_words import left_out, listed, messages, people
-from core.web.run_lines import RunLine, outcome, run_line
+from core.web.jobs.run_lines import RunLine, outcome, run_line
+from core.web.rules.words import left_out, listed, messages, people
 from core.web.words import BY, long_day, moment, plural, short_name
 
 # Who was told a number longer ago is told the new one first.

@@ -9,7 +9,7 @@ from core.formatting import indian
 from core.messaging.campaign import Campaign
 from core.messaging.pincode_campaign import PincodeCampaign
 from core.models import Role
-from core.web.limit_words import words_of
+from core.web.rules.limit_words import words_of
 from core.web.words import plural, span
 
 DAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")

@@ -4,7 +4,9 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from core.web import one_person, people, thresholds, wording
+from core.web.people import one as one_person
+from core.web.people import page
+from core.web.rules import thresholds, wording
 
 RULES: Final[list[URLPattern]] = [
     path("dashboard/thresholds/", thresholds.thresholds, name="thresholds"),
@@ -18,9 +20,9 @@ RULES: Final[list[URLPattern]] = [
     path("dashboard/wording/<str:template>/versions/<int:version_id>/publish/", wording.publish, name="wording-publish"),
     path("dashboard/wording/<str:template>/versions/<int:version_id>/discard/", wording.discard, name="wording-discard"),
     path("dashboard/wording/<str:template>/versions/<int:version_id>/test-send/", wording.send_trial, name="wording-trial"),
-    path("dashboard/people/", people.people, name="people"),
-    path("dashboard/people/remove-demo/", people.remove_demo, name="remove-demo"),
-    path("dashboard/people/tokens/<str:token_id>/revoke/", people.revoke_token, name="token-revoke"),
+    path("dashboard/people/", page.people, name="people"),
+    path("dashboard/people/remove-demo/", page.remove_demo, name="remove-demo"),
+    path("dashboard/people/tokens/<str:token_id>/revoke/", page.revoke_token, name="token-revoke"),
     path("dashboard/people/suppressions/<int:suppression_id>/lift/", one_person.lift, name="suppression-lift"),
     path("dashboard/people/<int:user_id>/", one_person.one_person, name="person"),
     path("dashboard/people/<int:user_id>/change/", one_person.change, name="person-change"),

@@ -20,7 +20,7 @@ from core.messaging.campaign import Campaign, campaigns
 from core.models import NotificationLog, Switch
 from core.notifications.switches import LONGEST_REASON
 from core.web.doors import for_staff, person
-from core.web.running import Question, asked
+from core.web.jobs.running import Question, asked
 from core.web.words import moment
 
 # More than these are not counted one by one.

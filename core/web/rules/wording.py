@@ -18,7 +18,7 @@ from core.notifications.transports import methods
 from core.web.answers import see_other
 from core.web.doors import for_staff, frame, person
 from core.web.outbox import MAIL_POLICY, method_label
-from core.web.wording_desk import Desk, desk_of, drafts_by_template, line_of, looked_at, placed, typed_in
+from core.web.rules.wording_desk import Desk, desk_of, drafts_by_template, line_of, looked_at, placed, typed_in
 
 WHY_NOT: Final = "Only a super admin may change wording."
 GONE: Final = "<p>This preview has gone. Type something, and it is made anew.</p>"

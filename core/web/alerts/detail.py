@@ -27,11 +27,11 @@ from core.dashboard.alerts import EVENTS_SHOWN, found
 from core.formatting import indian, rupees
 from core.models import AlertEvent, AlertItem, BusinessAlert, NotificationLog, User
 from core.models import Status as Sent
-from core.web import snoozes
-from core.web.alerts import Asked, beside
-from core.web.alerts_next import coming, rule_of, standing
-from core.web.alerts_trend import History, trend
-from core.web.alerts_words import MARKS, METHODS, listed, name_of, name_of_alert, owner_of, team, things, words_of
+from core.web.alerts import snoozes
+from core.web.alerts.next_steps import coming, rule_of, standing
+from core.web.alerts.page import Asked, beside
+from core.web.alerts.trend import History, trend
+from core.web.alerts.words import MARKS, METHODS, listed, name_of, name_of_alert, owner_of, team, things, words_of
 from core.web.doors import for_staff, frame, person
 from core.web.words import Moment, initials, moment, plural, short_name, span
 

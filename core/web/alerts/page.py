@@ -23,9 +23,9 @@ from core.alerts.steps import SEES_TYPES, visible_to
 from core.dashboard.alerts import AlertFilter, alert_types, filtered
 from core.formatting import indian, rupees
 from core.models import AlertEvent, AlertItem, BusinessAlert, User
-from core.web.alerts_speed import speeds
-from core.web.alerts_words import UNOWNED, name_of, name_of_alert, owned_by, owner_of, team, type_label, what_next, words_of
-from core.web.alerts_words import listed as in_words
+from core.web.alerts.speed import speeds
+from core.web.alerts.words import UNOWNED, name_of, name_of_alert, owned_by, owner_of, team, type_label, what_next, words_of
+from core.web.alerts.words import listed as in_words
 from core.web.doors import for_staff, frame, person
 from core.web.paging import stretch
 from core.web.words import Moment, initials, moment, plural, short_name, span

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from core import clock
 from core.alerts import record
 from core.alerts.steps import SEES_TYPES
-from core.web.alerts_words import type_label
+from core.web.alerts.words import type_label
 from core.web.words import span
 
 PEOPLE = "people"

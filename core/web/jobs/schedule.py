@@ -15,10 +15,10 @@ from core.dashboard.schedule import NEWEST_FIRST, RunQuery, job_rows, runs_of
 from core.messaging.campaign import campaigns
 from core.models import ScheduleRun
 from core.schedule import Job, jobs
-from core.web import rule_words
 from core.web.doors import for_staff, frame
 from core.web.filters import older, part_asked
-from core.web.running import Outcome, outcome_of, run_shown
+from core.web.jobs.running import Outcome, outcome_of, run_shown
+from core.web.rules import words
 from core.web.words import Moment, long_day, moment
 
 PAGE: Final = 25
@@ -86,8 +86,8 @@ def _line(job: Job, row: dict[str, Any], last: ScheduleRun | None, *, now: datet
     return Line(
         name=job.name,
         label=job.label,
-        when=rule_words.times(plan["times"]) if plan else "not on the schedule",
-        changed_from=rule_words.times(own) if plan and plan["times"] != own else "",
+        when=words.times(plan["times"]) if plan else "not on the schedule",
+        changed_from=words.times(own) if plan and plan["times"] != own else "",
         enabled=plan["enabled"] if plan else None,
         next=moment(plan["next_slot"], now=now) if plan and plan["next_slot"] else None,
         last=outcome_of(last, now=now) if last else None,

@@ -1,0 +1,1 @@
+"""Campaigns: rule, audience, words, and what came of past runs."""

@@ -1,0 +1,1 @@
+"""The schedule, and jobs that a person starts, pauses or switches off."""

@@ -1,0 +1,1 @@
+"""Every measured pincode of a day, on a map and as a list."""

@@ -1,0 +1,1 @@
+"""What people set up: limits and wording."""
