@@ -71,7 +71,7 @@ def terminate(lab: Laboratory, size: Size) -> Report:
 
 
 def freeze(lab: Laboratory, size: Size) -> Report:
-    """All but one of the sending processes stand still for two leases, then go on as if nothing had been."""
+    """All but one of the sending processes stand still for three leases, then go on as if nothing had been."""
     lab.smtp_says(unhurried(size))
     queued = lab.alert(size.messages)
     promised = lab.ids()
@@ -80,7 +80,7 @@ def freeze(lab: Laboratory, size: Size) -> Report:
     frozen = sending[1:] or sending
     for process in frozen:
         process.send_signal(signal.SIGSTOP)
-    until = time.monotonic() + 2 * LEASE
+    until = time.monotonic() + 3 * LEASE
     while time.monotonic() < until:
         # What they hold becomes uncertain and is sent again by the others, before they wake up.
         time.sleep(1)
@@ -137,7 +137,7 @@ declare(
 declare(
     Experiment(
         name="freeze",
-        promise="senders stopped for two leases: at most what was in flight twice, and marked",
+        promise="senders stopped for three leases: at most what was in flight twice, and marked",
         run=freeze,
         short=Size(100, 1, seconds=0.2),
         long=Size(10_000, 1, seconds=0.02),
