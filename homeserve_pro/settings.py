@@ -277,7 +277,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/(api|admin-dashboard)/",
     "COMPONENT_SPLIT_REQUEST": True,
     # Names are said where they are used: a name for each set of them would have to be made up.
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["core.dashboard.examples.with_examples"],
     "SERVERS": [],
 }
 
