@@ -58,7 +58,7 @@ def address(route: str, world: World) -> str:
         if match["name"] == "token":
             purpose = {"unsubscribe": links.UNSUBSCRIBE, "act": links.ACT}.get(route.partition("/")[0], links.LINK)
             return links.token(purpose, world.named["offer"])
-        name = "shown" if route.startswith("dashboard/outbox/") or route.endswith("/mail/") else match["name"]
+        name = "shown" if route.startswith("dashboard/outbox/") or route.endswith("_id>/mail/") else match["name"]
         return str(world.named[name])
 
     return "/" + re.sub(r"<\w+:(?P<name>\w+)>", part, route)
