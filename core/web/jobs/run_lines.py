@@ -9,6 +9,11 @@ from core.models import ScheduleRun
 from core.web.words import Moment, moment
 
 SHORTEST_SHOWN: Final = timedelta(seconds=0.1)
+# In which counts are read: what was looked at, what of it was found, what came of that. Others follow by their names.
+ORDER: Final = (
+    "days", "pincodes", "matched", "found", "critical", "opened", "reopened", "raised", "new_items", "cleared", "resolved", "quiet",
+    "queued", "people", "coverage_gaps", "notifications", "rows",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +43,6 @@ def outcome(run: ScheduleRun) -> str:
     if run.error:
         return run.error.splitlines()[-1]
     counts = [(name, value) for name, value in (run.result or {}).items() if isinstance(value, int) and not isinstance(value, bool)]
+    # A database may keep them in an order of its own.
+    counts.sort(key=lambda count: (ORDER.index(count[0]) if count[0] in ORDER else len(ORDER), count[0]))
     return ", ".join(f"{indian(value)} {name.replace('_', ' ')}" for name, value in counts if value) or ("nothing to do" if counts else "")
