@@ -20,9 +20,9 @@ from tests.journeys.processes import ROOT, Home
 
 WIDTHS = {1440: 900, 390: 844}
 THEMES = ("light", "dark")
-HIGHEST = 2_400
+HIGHEST = 1_500
 PASSWORD = "homeserve-demo"  # Of everybody in the demo city.
-QUALITY = 82
+QUALITY = 68
 
 
 @dataclass(frozen=True, slots=True)
