@@ -156,3 +156,16 @@ def test_it_costs_the_same_with_thirty_messages_as_with_three(as_omar, kiran):
         message(person(), method=("email", "sms", "websocket")[number % 3])
         Switch.objects.create(scope="campaign", name=f"campaign{number}", is_paused=True, changed_by=person())
     assert cost() == few <= 12
+
+
+@pytest.mark.embedded
+def test_sqlite_reads_what_waits_from_the_few_rows_that_wait(as_omar):
+    as_omar.get(PAGE)
+    with CaptureQueriesContext(connection) as captured:
+        as_omar.get(PAGE)
+    (waiting,) = [query["sql"] for query in captured if "'queued'" in query["sql"] and "UNION ALL" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {waiting}")
+        plan = " ".join(str(line) for line in cursor.fetchall())
+    assert "notification_method" not in plan
+    assert all(f"notification_{phase}" in plan for phase in ("due", "leased", "uncertain"))
