@@ -1,4 +1,4 @@
-"""The team's pages of the demo city in Chromium: what is sent, compressed, and when something is first seen.
+"""The team's pages of the demo city in Chromium: what is sent, and when something is first seen.
 
 The product is started as `make run` does, on a database of its own. A page's weight is what its document, scripts and styles weigh on
 the wire when nothing is in the browser's cache; the map's own script, styles and places are given apart. Needs Chromium, and runs on
@@ -59,9 +59,9 @@ def main() -> int:
             states = {who: log_in(browser, home, who) for who in sorted({one.who for one in looks if one.who})}
             for one in looks:
                 seen = [look(browser, home, one, states.get(one.who)) for _ in range(TIMES)]
-                bench.at_most(f"Page {one.name}: compressed", statistics.median(kb for kb, _, _ in seen), MOST_KB, "kB")
+                bench.at_most(f"Page {one.name}: on the wire", statistics.median(kb for kb, _, _ in seen), MOST_KB, "kB")
                 if seen[0][1]:
-                    bench.report(f"Page {one.name}: its map, compressed", seen[0][1], None, True, "kB")
+                    bench.report(f"Page {one.name}: its map, on the wire", seen[0][1], None, True, "kB")
                 bench.at_most(f"Page {one.name}: first paint", statistics.median(paint for _, _, paint in seen), MOST_SECONDS, "s")
             browser.close()
     return 0
