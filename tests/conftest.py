@@ -34,6 +34,8 @@ LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
 def of_the_other_half(item: pytest.Item) -> bool:
     if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
         return True
+    if item.get_closest_marker("sqlite") and connection.vendor != "sqlite":
+        return True
     if item.get_closest_marker("embedded") and settings.REDIS_URL:
         return True
     return bool(item.get_closest_marker("distributed")) and not settings.REDIS_URL

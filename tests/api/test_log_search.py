@@ -113,7 +113,7 @@ def test_what_is_found_is_paged_newest_first_whatever_holds_it(api, omar, vera, 
     assert [row["id"] for page in pages for row in page] == newest_first
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's indexes keep themselves true.")
+@pytest.mark.sqlite
 def test_a_migration_finds_the_words_that_are_there_and_can_be_taken_back(api, omar, vera):
     search.unmake(connection)
     row = message_of(vera, message="The geyser is leaking.")
@@ -127,7 +127,7 @@ def test_a_migration_finds_the_words_that_are_there_and_can_be_taken_back(api, o
     assert found(api, omar, "geyser") == {str(row.pk), str(offer.pk)}
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's indexes keep themselves true.")
+@pytest.mark.sqlite
 def test_words_go_with_their_rows(vera):
     message_of(vera, message="The geyser is leaking.").delete()
     with connection.cursor() as cursor:

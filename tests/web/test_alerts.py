@@ -20,18 +20,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 EVIL = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
-@pytest.fixture
-def as_farah(client, farah):
-    client.force_login(farah)
-    return client
-
-
 # --- The list ---------------------------------------------------------------------------------------------------------
 
 

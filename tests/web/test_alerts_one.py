@@ -17,12 +17,6 @@ from tests.web.alerts_world import HOUR, an_alert, take, text_of, url_of
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
 # --- One alert ----------------------------------------------------------------------------------------------------------
 
 

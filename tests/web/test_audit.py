@@ -17,12 +17,6 @@ URL = "/dashboard/audit/"
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
 def text_of(client, query="", status=200):
     answer = client.get(f"{URL}{query}")
     assert answer.status_code == status

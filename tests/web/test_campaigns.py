@@ -24,12 +24,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 
 
 @pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
-@pytest.fixture
 def quiet(kiran, chitra):
     """Two quiet pincodes: Kiran's, who has opted out of offers by mail, and Chitra's."""
     Preference.objects.create(person=kiran, category="promotional", method="email", allowed=False)

@@ -19,18 +19,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 LOG = "/dashboard/log/"
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
-@pytest.fixture
-def as_farah(client, farah):
-    client.force_login(farah)
-    return client
-
-
 def message(to, *, kind="promotional", method="email", status="sent", subject="An offer", ago=1, **fields):
     at = clock.now() - timedelta(minutes=ago)
     given = {"message": "The words.", "provider": "smtp", "sent_at": at if status in ("sent", "delivered") else None, "address": to.email}

@@ -24,12 +24,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 WITHOUT_PLACE = "560071"
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
 def today():
     return clock.business_day(clock.now())
 

@@ -20,12 +20,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 URL = "/dashboard/people/"
 
 
-@pytest.fixture
-def as_sara(client, sara):
-    client.force_login(sara)
-    return client
-
-
 def said_in(answer):
     return answer.content.decode()
 

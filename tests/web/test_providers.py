@@ -18,12 +18,6 @@ PAGE = "/dashboard/providers/"
 SWITCH = f"{PAGE}switch/"
 
 
-@pytest.fixture
-def as_omar(client, omar):
-    client.force_login(omar)
-    return client
-
-
 def message(to, *, method="email", status="pending", ago=10, **fields):
     at = clock.now() - timedelta(minutes=ago)
     return NotificationLog.objects.create(
@@ -158,7 +152,7 @@ def test_it_costs_the_same_with_thirty_messages_as_with_three(as_omar, kiran):
     assert cost() == few <= 12
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what it knows of the rows, and here are none.")
+@pytest.mark.sqlite
 def test_sqlite_reads_what_waits_from_the_few_rows_that_wait(as_omar):
     as_omar.get(PAGE)
     with CaptureQueriesContext(connection) as captured:

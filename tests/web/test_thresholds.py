@@ -23,12 +23,6 @@ SUNDAY = date(2026, 11, 15)
 OVER = {"rule": "high_demand", "name": "bookings_over"}
 
 
-@pytest.fixture
-def as_sara(client, sara):
-    client.force_login(sara)
-    return client
-
-
 def text_of(client, **query):
     return client.get(URL, query).content.decode()
 

@@ -17,12 +17,6 @@ OTP = f"{URL}otp/"
 WORDS = {"subject": "Your code", "body": "{{ code }} is your code.", "email": "", "sms": ""}
 
 
-@pytest.fixture
-def as_sara(client, sara):
-    client.force_login(sara)
-    return client
-
-
 def a_draft(by=None, *, region="", language="en", **words):
     return publishing.draft("otp", region, language, {**WORDS, **words}, actor=by, now=clock.now())
 

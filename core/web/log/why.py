@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from core.alerts.check import checks
@@ -151,7 +152,7 @@ def _place(why: Mapping[str, Any]) -> str:
     place = str(why.get("pincode", ""))
     try:
         is_pincode(place)
-    except Exception:  # noqa: BLE001  (whatever an import has put there is no pincode)
+    except ValidationError:
         return "The pincode"
     return place
 
