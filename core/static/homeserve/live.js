@@ -24,7 +24,6 @@
   let answeredAt = 0;
   let fetching = false;
   let again = false;
-  let soon = 0;
   const held = new Map();
 
   // The business day's time, as everywhere on the page, wherever the browser is.
@@ -69,7 +68,7 @@
       answeredAt = Date.now();
       if (!fetching) trueAt = new Date();
       const frame = JSON.parse(event.data);
-      if (frame.type === "alert") refreshSoon();
+      if (frame.type === "alert") refresh();
       document.dispatchEvent(new CustomEvent("live:" + frame.type, { detail: frame }));
       say();
     });
@@ -85,11 +84,7 @@
     });
   }
 
-  function refreshSoon() {
-    clearTimeout(soon);
-    soon = setTimeout(refresh, TOGETHER);
-  }
-
+  // The first word of a burst is followed at once; what comes while its answer is under way, together.
   async function refresh() {
     if (fetching) {
       again = true;
@@ -106,7 +101,7 @@
       fetching = false;
       if (again) {
         again = false;
-        refreshSoon();
+        setTimeout(refresh, TOGETHER);
       }
     }
   }
