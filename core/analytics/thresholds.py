@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
+
+from django.db.models import BigIntegerField, Case, Expression, F, Value, When
+from django.db.models.functions import Left
+from django.db.models.lookups import In
 
 from core.models import Threshold
 
 Values = Mapping[str, Decimal]
+# Limits have two decimals (`Threshold.value`).
+PINCODE: Final = 6
+HUNDRED: Final = Value(100, output_field=BigIntegerField())
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,27 @@ class Limits:
     def for_pincode(self, pincode: str) -> Values:
         """Each of the rule's limits, from the narrowest scope that has one."""
         return {name: self._value(name, pincode) for name in self.defaults}
+
+    def hundredths(self, name: str) -> Expression:
+        """One of the rule's limits as the database finds it for each row with a pincode, as `for_pincode` does.
+
+        In hundredths: whole numbers, which every database compares exactly. Scopes with the same limit are asked for at once.
+        """
+
+        def said(value: Decimal) -> Value:
+            return Value(int(value * 100), output_field=BigIntegerField())
+
+        alike: dict[tuple[int, Decimal], list[str]] = {}
+        for (of, scope), value in self.rows.items():
+            if of == name and scope:
+                alike.setdefault((len(scope), value), []).append(scope)
+        narrowest_first = sorted(alike.items(), key=lambda group: -group[0][0])
+        whens = [
+            When(In(F("pincode") if length == PINCODE else Left("pincode", length), sorted(scopes)), then=said(value))
+            for (length, value), scopes in narrowest_first
+        ]
+        everywhere = said(self.everywhere()[name])
+        return Case(*whens, default=everywhere, output_field=BigIntegerField()) if whens else everywhere
 
     def source(self, name: str, pincode: str) -> str | None:
         """The scope whose limit holds there; None: what the rule declares."""

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.cache import cache
-from django.db.models import Case, Count, DecimalField, F, Q, QuerySet, Value, When
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.lookups import LessThan
 
 from core import access, clock
 from core.alerts import steps
 from core.analytics import thresholds
+from core.analytics.thresholds import HUNDRED
 from core.dashboard.pages import COUNTED_EACH_TIME
 from core.messaging.campaigns.high_demand import HighDemand
 from core.messaging.campaigns.vendor_bonus import VendorBonus
@@ -95,20 +97,9 @@ def _pincodes(*, now: datetime) -> dict[str, Any]:
         return {"date": None, "total_pincodes_analyzed": 0, "high_demand_areas": 0, "low_vendor_areas": 0}
     demand = thresholds.in_force(HighDemand.name, HighDemand.limits, now=now)
     bonus = thresholds.in_force(VendorBonus.name, VendorBonus.limits, now=now)
-    over = Q(total_bookings__gt=_limit(demand, "bookings_over")) | Q(
-        total_bookings__gt=_limit(demand, "bookings_per_vendor_over") * F("available_vendors")
-    )
-    few = Q(total_bookings__gt=0, available_vendors__lt=_limit(bonus, "vendors_under"))
+    over = HighDemand.matching(demand)
+    few = Q(total_bookings__gt=0) & Q(LessThan(HUNDRED * F("available_vendors"), bonus.hundredths("vendors_under")))
     counts = measured.filter(date=last).order_by().aggregate(
         total_pincodes_analyzed=Count("pk"), high_demand_areas=Count("pk", filter=over), low_vendor_areas=Count("pk", filter=few)
     )  # fmt: skip
     return {"date": last, **counts}
-
-
-def _limit(limits: thresholds.Limits, name: str) -> Any:
-    """A limit as the database finds it for each pincode: the longest scope that has one, else the default."""
-    field: DecimalField[Any, Any] = DecimalField(max_digits=12, decimal_places=2)
-    scopes = sorted(((scope, value) for (of, scope), value in limits.rows.items() if of == name and scope), key=lambda row: -len(row[0]))
-    everywhere = Value(limits.everywhere()[name], output_field=field)
-    whens = [When(pincode__startswith=scope, then=Value(value, output_field=field)) for scope, value in scopes]
-    return Case(*whens, default=everywhere, output_field=field) if whens else everywhere

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Case, CharField, Count, IntegerField, QuerySet, Value, When
+from django.db.models import CharField, Count, Func, IntegerField, QuerySet, Value
 
 from core import clock
 from core.models import NotificationLog, Status
@@ -34,11 +34,24 @@ def bounds(day: date) -> list[datetime]:
     return [*(start + timedelta(hours=hour) for hour in range(int((end - start).total_seconds() // 3600))), end]
 
 
-def hour_of(day: date) -> Case:
+class HourSince(Func):
+    """Which hour it is since a moment, from 0 on: whole hours as they pass, whatever clocks are put to meanwhile."""
+
+    output_field = IntegerField()
+    template = "CAST(FLOOR((EXTRACT(EPOCH FROM %(expressions)s) - %(start)s) / 3600) AS integer)"
+
+    def __init__(self, expression: str, start: datetime) -> None:
+        super().__init__(expression, start=int(start.timestamp()))
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # Without the parts of a second, which SQLite would round.
+        template = "(strftime('%%%%s', substr(%(expressions)s, 1, 19)) - %(start)s) / 3600"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def hour_of(day: date) -> HourSince:
     """The hour of the day in which a message was decided, as the database tells it, of messages of that day."""
-    ends = bounds(day)[1:]
-    whens = [When(created_at__lt=end, then=Value(hour)) for hour, end in enumerate(ends)]
-    return Case(*whens, output_field=IntegerField())
+    return HourSince("created_at", clock.day_start(day))
 
 
 def usual(rows: QuerySet[NotificationLog], *, now: datetime) -> Usual:

@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from core.models import MessagingRun, NotificationLog, Threshold
+from core.analytics.thresholds import in_force
+from core.messaging.campaigns.high_demand import HighDemand
+from core.models import MessagingRun, NotificationLog, PincodeAnalytics, Threshold
 from tests.messaging.market import SUNDAY, booked, demand, ist, promote, told, vendors
 from tests.people import HOME
 
@@ -100,3 +102,24 @@ def test_a_limit_may_silence_a_pincode_altogether(frozen, kiran):
     Threshold.objects.create(rule="promotions", name="bookings_under", scope=HOME, value=0, effective_from=LONG_AGO)
     promote()
     assert told() == []
+
+
+def test_the_database_says_of_every_day_what_the_campaign_decides_of_it(db, now):
+    for value, scope in (("4.35", "5"), ("2.30", "56"), (7, "5600"), (9, "560001"), (None, "560002"), ("0.01", "400"), (9, "560003")):
+        limit(value, scope, name="bookings_per_vendor_over")
+    for value, scope in ((1000, ""), (20, "560001"), ("12.50", "4000"), (3, "56"), (5000, "56000")):
+        limit(value, scope)
+    limit(1, "560001", since=now + timedelta(seconds=1))
+    days = [
+        # 435 bookings and 100 vendors: exactly the limit, which floating point would miss.
+        PincodeAnalytics(pincode=pincode, date=SUNDAY - timedelta(days=back), total_bookings=bookings, available_vendors=vendors)
+        for pincode in ("560001", "560002", "560003", "560100", "570001", "400001", "400101", "110001")
+        for back, (bookings, vendors) in enumerate(
+            ((435, 100), (436, 100), (23, 10), (24, 10), (20, 9), (21, 9), (12, 900), (13, 900), (0, 0), (1, 0), (1001, 900), (4, 3))
+        )
+    ]
+    PincodeAnalytics.objects.bulk_create(days)
+    rule, limits = HighDemand(), in_force(HighDemand.name, HighDemand.limits, now=now)
+    decided = {day.pk for day in PincodeAnalytics.objects.all() if rule.matches(day, limits.for_pincode(day.pincode))}
+    assert set(PincodeAnalytics.objects.filter(rule.matching(limits)).values_list("pk", flat=True)) == decided
+    assert 0 < len(decided) < len(days)

@@ -141,6 +141,8 @@ def test_a_pincode_is_over_its_own_limit_today_or_yesterday(as_omar):
     PincodeAnalytics.objects.create(pincode="560002", date=today, total_bookings=5, available_vendors=9)
     PincodeAnalytics.objects.create(pincode="560003", date=today - timedelta(days=1), total_bookings=4, available_vendors=0)
     PincodeAnalytics.objects.create(pincode="560004", date=today - timedelta(days=2), total_bookings=90, available_vendors=0)
+    # Yesterday over it as well, with fewer bookings but a worse ratio: the busier day is shown.
+    PincodeAnalytics.objects.create(pincode="560001", date=today - timedelta(days=1), total_bookings=5, available_vendors=1)
     Threshold.objects.create(
         rule="high_demand", name="bookings_over", scope="560005", value=20, effective_from=clock.now() - timedelta(days=1)
     )
@@ -149,6 +151,7 @@ def test_a_pincode_is_over_its_own_limit_today_or_yesterday(as_omar):
     assert [code in page for code in ("560001", "560002", "560003", "560004", "560005")] == [True, False, True, False, False]
     assert page.index("560003") < page.index("560001")
     assert "no vendor free" in page
+    assert "1 today so far, 2 yesterday" in page
 
 
 def test_a_run_that_failed_says_why(as_omar):
@@ -170,15 +173,19 @@ def test_the_hours_stand_beside_the_median_of_the_same_weekday_over_four_weeks(a
         at = now - timedelta(minutes=30)
         status = "failed" if number == 6 else "delivered"
         NotificationLog.objects.create(recipient=kiran, notification_type="promotional", method="email", status=status, created_at=at)
+    # The last moment before 8:00 is none of 8:00's, on the usual days either.
+    for weeks in (0, 2):
+        at = now - timedelta(weeks=weeks, hours=1, microseconds=100)
+        NotificationLog.objects.create(recipient=kiran, notification_type="promotional", method="email", status="sent", created_at=at)
     # Of another weekday, and of five weeks ago: neither is usual.
     for ago in (timedelta(days=1), timedelta(weeks=5)):
         NotificationLog.objects.create(recipient=kiran, notification_type="otp", method="sms", status="sent", created_at=now - ago)
     page = text_of(as_omar)
     # 3, 4, 5 and 90 in that hour: 4.5, rounded to the even one.
     assert '<tr><td class="num">8:00</td><td class="n">7</td><td class="n">1</td><td class="n q">4</td></tr>' in page
-    assert "7 messages today by 9:00; a usual Monday has about 4 by 10:00. Some failed at 8:00." in page
-    # 6 of 7 against 101 of 102.
-    assert "▼ 13.3 pt" in page
+    assert "8 messages today by 9:00; a usual Monday has about 4 by 10:00. Some failed at 8:00." in page
+    # 7 of 8 against 102 of 103.
+    assert "▼ 11.5 pt" in page
     assert "against the usual Monday" in page
     assert page.count('<rect class="b-bad"') == 1
     assert re.search(r'<rect class="b-bad" x="114(\.0)?" y="[\d.]+" width="10" height="3"', page)

@@ -6,10 +6,12 @@ from decimal import Decimal
 from math import isinf
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, F, Q, QuerySet
+from django.db.models.functions import Cast
+from django.db.models.lookups import GreaterThan
 
 from core import audiences, clock
-from core.analytics.thresholds import Values
+from core.analytics.thresholds import HUNDRED, Limits, Values
 from core.messaging.campaign import declare
 from core.messaging.pincode_campaign import PincodeCampaign
 from core.models import PincodeAnalytics, User
@@ -32,6 +34,13 @@ class HighDemand(PincodeCampaign):
     def matches(self, day: PincodeAnalytics, limits: Values) -> bool:
         per_vendor = limits["bookings_per_vendor_over"]
         return day.total_bookings > limits["bookings_over"] or day.total_bookings > per_vendor * day.available_vendors
+
+    @staticmethod
+    def matching(limits: Limits) -> Q:
+        """What `matches` says of a day, asked of the database: for pages that count days and tell nobody."""
+        bookings = HUNDRED * Cast("total_bookings", BigIntegerField())
+        over = Q(GreaterThan(bookings, limits.hundredths("bookings_over")))
+        return over | Q(GreaterThan(bookings, limits.hundredths("bookings_per_vendor_over") * F("available_vendors")))
 
     def audience(self, pincodes: Collection[str]) -> QuerySet[User]:
         return audiences.available_vendors(pincodes)

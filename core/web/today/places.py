@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Max
+from django.db.models import Count, F, FloatField, Max, Q, QuerySet, Window
+from django.db.models.functions import Cast, NullIf, RowNumber
 from django.urls import reverse
 
 from core import clock
@@ -45,29 +46,41 @@ def pincodes_over(*, now: datetime) -> Places:
     """
     today = clock.business_day(now)
     measured = PincodeAnalytics.objects.filter(date__lte=today)
-    last = measured.aggregate(last=Max("date"))["last"]
+    last = measured.order_by("-date").values_list("date", flat=True).first()
     if last is None:
         return Places(Figure("Pincodes over their limit", "none", "", "not measured yet"), [], "", None)
-    two = measured.filter(date__in=(last, last - timedelta(days=1)))
-    rule = HighDemand()
-    limits = thresholds.in_force(rule.name, rule.limits, now=now)
-    known = two.aggregate(pincodes=Count("pincode", distinct=True), at=Max("measured_at"))
-    over: dict[str, PincodeAnalytics] = {}
-    days_over: dict[date, int] = {}
-    for row in two.filter(total_bookings__gt=0).order_by("pincode", "total_bookings", "date").iterator():
-        if rule.matches(row, limits.for_pincode(row.pincode)):
-            over[row.pincode] = row
-            days_over[row.date] = days_over.get(row.date, 0) + 1
-    worst = sorted(over.values(), key=lambda row: (-row.demand_ratio, -row.total_bookings, row.pincode))
+    before = last - timedelta(days=1)
+    two = measured.filter(date__in=(last, before))
+    over = HighDemand.matching(thresholds.in_force(HighDemand.name, HighDemand.limits, now=now))
+    known = two.aggregate(
+        pincodes=Count("pincode", distinct=True),
+        over=Count("pincode", filter=over, distinct=True),
+        last=Count("pk", filter=over & Q(date=last)),
+        before=Count("pk", filter=over & Q(date=before)),
+        at=Max("measured_at"),
+    )
     days = "today or yesterday" if last == today else f"on {day_name(last)} or the day before"
-    counts = [indian(days_over.get(last - timedelta(days=back), 0)) for back in (0, 1)]
+    counts = (indian(known["last"]), indian(known["before"]))
     names = ("today so far", "yesterday") if last == today else (f"on {day_name(last)}", "the day before")
     words = ", ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True))
     return Places(
-        figure=Figure("Pincodes over their limit", indian(len(over)), f"of {indian(known['pincodes'])}", words),
-        lines=[pincode_line(row, today=today) for row in worst[:PINCODES_SHOWN]],
+        figure=Figure("Pincodes over their limit", indian(known["over"]), f"of {indian(known['pincodes'])}", words),
+        lines=[pincode_line(row, today=today) for row in worst(two.filter(over))[:PINCODES_SHOWN]],
         days=days,
         measured=moment(known["at"], now=now),
+    )
+
+
+def worst(rows: QuerySet[PincodeAnalytics]) -> QuerySet[PincodeAnalytics]:
+    """Each pincode's busier day of these, the later one of two alike; the most bookings per available vendor first."""
+    busier_first = Window(RowNumber(), partition_by=F("pincode"), order_by=(F("total_bookings").desc(), F("date").desc()))
+    # Without a vendor: null, which is more than any number.
+    ratio = Cast("total_bookings", FloatField()) / NullIf("available_vendors", 0)
+    return (
+        rows.only("pincode", "date", "total_bookings", "available_vendors", "high_demand_alert_sent", "bonus_alert_sent")
+        .annotate(place=busier_first, ratio=ratio)
+        .filter(place=1)
+        .order_by(F("ratio").desc(nulls_first=True), "-total_bookings", "pincode")
     )
 
 
