@@ -1,25 +1,12 @@
 """Each filter of the log gets an index in the log's own order; on SQLite, texts can be found by what they hold (core.models.search).
 
-On PostgreSQL the indexes are built while the log is read and written: it may hold millions of rows. A build that was broken off leaves an
-index behind that is not valid; it is built afresh when the migration runs again.
+On PostgreSQL the indexes are built while the log is read and written: it may hold millions of rows.
 """
 
 from django.db import migrations, models
 
+from core.migrations._operations import AddIndex
 from core.models import search
-
-
-class AddIndex(migrations.AddIndex):
-    """Locks no writer out where the database can do without."""
-
-    def database_forwards(self, app_label, schema_editor, from_state, to_state):
-        if schema_editor.connection.vendor != "postgresql":
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
-        model = to_state.apps.get_model(app_label, self.model_name)
-        if self.allow_migrate_model(schema_editor.connection.alias, model):
-            schema_editor.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{self.index.name}"')
-            schema_editor.add_index(model, self.index, concurrently=True)
 
 
 def _made(name, *fields, **more):

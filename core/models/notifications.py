@@ -252,6 +252,8 @@ class NotificationLog(models.Model):
                 name="notification_went_wrong",
                 condition=models.Q(status="failed"),
             ),
+            # What was shown here in place of being sent. By its provider as well, without which SQLite takes another index.
+            models.Index(fields=("provider", "created_at", "id"), name="notification_outbox", condition=models.Q(provider="outbox")),
             models.Index(fields=("recipient", "created_at", "id"), name="notification_person"),
             models.Index(fields=("pincode", "created_at", "id"), name="notification_area"),
             # What belongs to a cause is found by the cause's words.

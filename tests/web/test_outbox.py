@@ -11,6 +11,7 @@ from core import clock
 from core.models import MessageContent, MessagingRun, NotificationLog, User
 from core.notifications import delivery, kinds, outbox
 from core.notifications.outbox import Notice
+from core.web.outbox import shown_to
 from tests.people import people
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,15 @@ def test_what_was_really_sent_is_not_in_the_outbox(as_omar, kiran):
     shown(kiran, subject="Shown")
     NotificationLog.objects.create(recipient=kiran, notification_type="otp", method="email", status="sent", provider="smtp", subject="Sent")
     assert subjects(as_omar.get("/dashboard/outbox/")) == ["Shown"]
+
+
+def test_it_is_found_among_a_million_that_were_sent(sara):
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Its own choice for a table of this size would be to read it.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = shown_to(sara).select_related(None).order_by("-created_at", "-id")[:51].explain()
+    assert "notification_outbox" in plan
 
 
 def test_fifty_a_page_newest_first_forth_and_back(as_omar, kiran):
