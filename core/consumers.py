@@ -154,13 +154,15 @@ class NotificationsConsumer(LiveConsumer):
 
     async def take(self, frame: dict[str, Any]) -> None:
         match frame.get("type"):
+            case "ping":
+                await self.tell({"type": "pong"})
             case "ack":
                 await self._apply(acknowledge, frame)
             case "read":
                 await self._apply(mark_read, frame)
                 await self.channel_layer.group_send(self.group, {"type": "frame", "frame": {"type": "unread"}})
             case _:
-                raise BadFrame('A frame\'s "type" is "ack" or "read".')
+                raise BadFrame('A frame\'s "type" is "ack", "read" or "ping".')
 
     async def _apply(self, receipt: Callable[..., bool], frame: dict[str, Any]) -> None:
         """A word about one of the person's own rows; anybody else's is as if it were not there."""

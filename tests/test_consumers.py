@@ -226,6 +226,13 @@ def test_a_bad_frame_is_answered_with_an_error_and_changes_nothing(server, vera)
         assert page.next() == {"type": "unread", "count": 0}
 
 
+def test_a_page_may_ask_whether_it_is_still_heard(server, vera, omar):
+    for person, path in ((vera, "/ws/notifications/"), (omar, "/ws/dashboard/")):
+        with server.page(log_in(person), path=path) as page:
+            page.say({"type": "ping"})
+            assert page.next_of("pong") == {"type": "pong"}
+
+
 def test_a_flood_ends_the_connection(server, vera):
     with server.page(log_in(vera)) as page:
         for _ in range(60):

@@ -1,7 +1,7 @@
 """What every page must be in a real browser: open to everybody, whole at every width, quiet, and asking nobody else."""
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, WebSocketRoute
 
 from tests import people
 from tests.servers.asgi import AsgiServer, log_in
@@ -29,6 +29,29 @@ def must_be_open_to_everybody(browser: Browser, server: AsgiServer, url: str, wh
             found = Axe().run(page, options=RULES)
             assert found.violations_count == 0, f"{theme} {width}\n{found.generate_report()}"
             page.context.close()
+
+
+class Wire:
+    """What a page's live connection goes over: cut it, and mend it."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self._is_cut = False
+        self._through: list[WebSocketRoute] = []
+        page.route_web_socket(f"**{path}", self._answer)
+
+    def _answer(self, route: WebSocketRoute) -> None:
+        if self._is_cut:
+            route.close()
+        else:
+            route.connect_to_server()
+            self._through.append(route)
+
+    def cut(self) -> None:
+        self._is_cut = True
+        self._through[-1].close()
+
+    def mend(self) -> None:
+        self._is_cut = False
 
 
 def listen(page: Page, asked: list[str], said: list[str]) -> None:

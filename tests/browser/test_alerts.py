@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connections
-from playwright.sync_api import WebSocketRoute, expect
+from playwright.sync_api import expect
 
 from core import clock
 from core.alerts import steps
@@ -14,7 +14,7 @@ from core.alerts.manual import raise_alert
 from core.alerts.policies import create_defaults
 from core.models import AlertEvent, BusinessAlert
 from tests import people
-from tests.browser.looks import must_be_open_to_everybody, must_fit_every_width_and_be_quiet, open_page
+from tests.browser.looks import Wire, must_be_open_to_everybody, must_fit_every_width_and_be_quiet, open_page
 from tests.servers.asgi import AsgiServer
 from tests.web.alerts_world import HOUR, LIST, an_alert, url_of
 
@@ -194,23 +194,13 @@ def test_an_alert_that_opens_is_in_the_list_at_once_and_is_said(browser, server)
 def test_a_connection_that_is_lost_is_said_and_mends_itself_with_what_came_meanwhile(browser, server):
     alert = an_alert()
     page = open_page(browser, server, "/healthz", "omar")
-    is_down, through = False, []
-
-    def answer(route: WebSocketRoute) -> None:
-        if is_down:
-            route.close()
-        else:
-            route.connect_to_server()
-            through.append(route)
-
-    page.route_web_socket("**/ws/dashboard/", answer)
+    wire = Wire(page, "/ws/dashboard/")
     page.goto(server.url + url_of(alert))
     expect(page.locator("#live")).to_have_text(re.compile(r"^Live, \d"))
-    is_down = True
-    through[0].close()
+    wire.cut()
     expect(page.locator("#live")).to_have_text(re.compile(r"^Not live since \d?\d:\d\d$"))
     elsewhere(lambda: steps.acknowledge(alert.pk, actor=people.meet("sara"), now=clock.now()))
-    is_down = False
+    wire.mend()
     expect(page.locator("#live")).to_have_text(re.compile(r"^Live, \d"), timeout=10_000)
     expect(page.get_by_text(re.compile("Sara is on it until"))).to_be_visible()
 

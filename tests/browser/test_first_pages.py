@@ -12,7 +12,7 @@ from core.models import BusinessAlert, MessageContent, NotificationLog, PincodeA
 from core.notifications.transport import Message
 from core.notifications.transports.websocket import WebSocketTransport
 from tests import people
-from tests.browser.looks import must_be_open_to_everybody, must_fit_every_width_and_be_quiet, open_page
+from tests.browser.looks import Wire, must_be_open_to_everybody, must_fit_every_width_and_be_quiet, open_page
 from tests.servers.asgi import log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -148,11 +148,14 @@ def test_what_comes_while_a_message_is_read_waits_until_it_is_asked_for(browser,
 
 def test_a_lost_connection_is_said_and_made_again_with_what_came_meanwhile(browser, server):
     vera = people.meet("vera")
-    page = open_page(browser, server, "/inbox/", "vera")
+    page = open_page(browser, server, "/healthz", "vera")
+    wire = Wire(page, "/ws/notifications/")
+    page.goto(f"{server.url}/inbox/")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
-    page.evaluate("socket.close()")
+    wire.cut()
     expect(page.locator("#live")).to_have_text(re.compile(r"Not live since \d?\d:\d\d"))
     a_message_for(vera, "Meanwhile")
+    wire.mend()
     expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=10_000)
     expect(page.get_by_text("Meanwhile", exact=True)).to_be_visible(timeout=10_000)
 

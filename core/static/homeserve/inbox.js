@@ -2,11 +2,8 @@
 // arrived, and that it was opened. Without this file everything still works, on a reload.
 "use strict";
 
-const RETRY_FIRST = 1000;
-const RETRY_MOST = 30000;
 // The server takes 20 frames a second; a page full of messages is acknowledged more slowly.
 const ACK_EVERY = 100;
-const LOGGED_OUT = 4401;
 
 const main = document.getElementById("main");
 const list = document.getElementById("messages");
@@ -17,49 +14,25 @@ const readAll = document.getElementById("read-all");
 const nothing = document.getElementById("nothing");
 const onFirstPage = main.dataset.first === "yes";
 
-let socket = null;
-let retry = RETRY_FIRST;
-let lostAt = null;
 let fetching = false;
 let again = false;
 let held = null;
 const toAck = new Set();
 const acked = new Set();
 
-function clock(date) {
-  return date.getHours() + ":" + String(date.getMinutes()).padStart(2, "0");
+function connected(wasLost) {
+  live.dataset.state = "live";
+  live.textContent = "Live";
+  // What came while nobody listened.
+  if (wasLost) fetchNew();
+  queueAcks(list);
 }
 
-function say(frame) {
-  if (!socket || socket.readyState !== WebSocket.OPEN) return false;
-  socket.send(JSON.stringify(frame));
-  return true;
-}
-
-function connect() {
-  const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-  socket = new WebSocket(scheme + location.host + "/ws/notifications/");
-  socket.addEventListener("open", () => {
-    retry = RETRY_FIRST;
-    live.dataset.state = "live";
-    live.textContent = "Live";
-    // What came while nobody listened.
-    if (lostAt) fetchNew();
-    lostAt = null;
-    queueAcks(list);
-  });
-  socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
-  socket.addEventListener("close", (event) => {
-    lostAt = lostAt || new Date();
-    live.dataset.state = "late";
-    live.textContent = "Not live since " + clock(lostAt);
-    // Logged out, here or elsewhere: the server shows where to log in.
-    if (event.code === LOGGED_OUT) { location.reload(); return; }
-    // While there is no connection we ask, as often as we try to connect.
-    fetchNew();
-    setTimeout(connect, retry * (0.5 + Math.random() / 2));
-    retry = Math.min(retry * 2, RETRY_MOST);
-  });
+function lost(since) {
+  live.dataset.state = "late";
+  live.textContent = "Not live since " + window.timeInIndia(since);
+  // While there is no connection we ask, as often as we try to connect.
+  fetchNew();
 }
 
 function hear(frame) {
@@ -129,7 +102,7 @@ function queueAcks(root) {
 
 function ackOne() {
   const id = toAck.values().next().value;
-  if (!id || !say({ type: "ack", id: id })) return;
+  if (!id || !connection.say({ type: "ack", id: id })) return;
   toAck.delete(id);
   acked.add(id);
   const item = list.querySelector('[data-id="' + id + '"]');
@@ -142,7 +115,7 @@ function opened(item) {
   const dot = item.querySelector(".dot");
   const form = item.querySelector(".msg__r");
   if (dot) dot.remove();
-  if (!say({ type: "read", id: item.dataset.id }) && form) {
+  if (!connection.say({ type: "read", id: item.dataset.id }) && form) {
     fetch(form.action, { method: "POST", body: new FormData(form), redirect: "manual" }).catch(() => {});
   }
   if (form) form.remove();
@@ -157,4 +130,4 @@ showNew.addEventListener("click", () => {
 });
 setInterval(ackOne, ACK_EVERY);
 live.textContent = "Connecting";
-connect();
+const connection = window.keepConnected("/ws/notifications/", { opened: connected, heard: hear, lost: lost });

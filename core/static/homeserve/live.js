@@ -4,39 +4,26 @@
 "use strict";
 
 (() => {
-  const RETRY_FIRST = 1000;
-  const RETRY_MOST = 30000;
   const ASK_EVERY = 30000;
-  const PING_EVERY = 15000;
+  const SAY_EVERY = 15000;
   const OLD_AFTER = 120000;
   const TOGETHER = 120;
-  const LOGGED_OUT = 4401;
 
   const live = document.getElementById("live");
   const stale = document.getElementById("stale");
   const changes = document.getElementById("changes");
   if (!live) return;
 
-  let socket = null;
-  let retry = RETRY_FIRST;
-  let lostAt = null;
+  let connection = null;
   let trueAt = new Date();
-  let answeredAt = 0;
   let fetching = false;
   let again = false;
   const held = new Map();
-
-  // The business day's time, as everywhere on the page, wherever the browser is.
-  const INDIA = { timeZone: "Asia/Kolkata", hour: "numeric", minute: "2-digit", hourCycle: "h23" };
-  const toTheMinute = new Intl.DateTimeFormat("en-GB", INDIA);
-  const toTheSecond = new Intl.DateTimeFormat("en-GB", { ...INDIA, second: "2-digit" });
-
-  function clock(date, withSeconds) {
-    return (withSeconds ? toTheSecond : toTheMinute).format(date).replace(/^0/, "");
-  }
+  const clock = window.timeInIndia;
 
   function say() {
-    const isLive = socket && socket.readyState === WebSocket.OPEN && !lostAt;
+    const isLive = connection !== null && connection.isOpen();
+    const lostAt = connection && connection.lostAt;
     live.dataset.state = isLive ? "live" : "late";
     live.textContent = isLive ? "Live, " + clock(trueAt, true) : lostAt ? "Not live since " + clock(lostAt) : "Connecting";
     const age = Date.now() - trueAt.getTime();
@@ -47,41 +34,18 @@
     }
   }
 
-  function lost() {
-    lostAt = lostAt || new Date();
+  function opened(wasLost) {
+    // What changed while nobody listened.
+    if (wasLost) refresh();
+    else trueAt = new Date();
     say();
   }
 
-  function connect() {
-    const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-    socket = new WebSocket(scheme + location.host + "/ws/dashboard/");
-    socket.addEventListener("open", () => {
-      retry = RETRY_FIRST;
-      answeredAt = Date.now();
-      // What changed while nobody listened.
-      if (lostAt) refresh();
-      else trueAt = new Date();
-      lostAt = null;
-      say();
-    });
-    socket.addEventListener("message", (event) => {
-      answeredAt = Date.now();
-      if (!fetching) trueAt = new Date();
-      const frame = JSON.parse(event.data);
-      if (frame.type === "alert") refresh();
-      document.dispatchEvent(new CustomEvent("live:" + frame.type, { detail: frame }));
-      say();
-    });
-    socket.addEventListener("close", (event) => {
-      // Logged out, here or elsewhere: the server shows where to log in.
-      if (event.code === LOGGED_OUT) {
-        location.reload();
-        return;
-      }
-      lost();
-      setTimeout(connect, retry * (0.5 + Math.random() / 2));
-      retry = Math.min(retry * 2, RETRY_MOST);
-    });
+  function heard(frame) {
+    if (!fetching) trueAt = new Date();
+    if (frame.type === "alert") refresh();
+    document.dispatchEvent(new CustomEvent("live:" + frame.type, { detail: frame }));
+    say();
   }
 
   // The first word of a burst is followed at once; what comes while its answer is under way, together.
@@ -193,21 +157,12 @@
     showHeld();
   });
 
-  setInterval(() => {
-    const isOpen = socket && socket.readyState === WebSocket.OPEN;
-    if (isOpen && Date.now() - answeredAt > 2 * PING_EVERY) {
-      lost();
-      socket.close();
-    } else if (isOpen) {
-      socket.send('{"type": "ping"}');
-    }
-    say();
-  }, PING_EVERY);
+  setInterval(say, SAY_EVERY);
   // Numbers that nothing is said about, as what waits to be sent; and everything while there is no connection.
   setInterval(() => {
     if (document.visibilityState === "visible") refresh();
   }, ASK_EVERY);
 
   say();
-  connect();
+  connection = window.keepConnected("/ws/dashboard/", { opened: opened, heard: heard, lost: say });
 })();
