@@ -90,8 +90,8 @@ screens: setup-dev ## Take pictures of every page of the demo city into docs/scr
 	@$(PY) -m tests.screens $(ADDOPTS)
 
 .PHONY: contract
-contract: setup-dev ## The API against its schema at length, as every role; API_EXAMPLES=500 says how many calls of each kind
-	@API_EXAMPLES=$${API_EXAMPLES:-100} $(PY) -m pytest -q -o faulthandler_timeout=0 tests/api/test_schema.py $(ADDOPTS)
+contract: setup-dev ## The API against its schema at length, as every role; API_EXAMPLES=500 says how many of each kind
+	@API_EXAMPLES=$${API_EXAMPLES:-115} $(PY) -m pytest -q -n 2 --dist worksteal -p no:logging -o faulthandler_timeout=0 tests/api/test_schema.py $(ADDOPTS)
 
 # --- Check ------------------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,9 @@
 Models that hold decisions are registered here; what is measured, sent or noticed has records of its own.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from django.db.models import Model
 from django.db.models.signals import pre_save
 
 from core import bulk, models
+from core.masking import mask
 from core.models import User
 
 AUDITED = (
@@ -108,6 +111,18 @@ def enter_all(changed: Sequence[tuple[Model, Mapping[str, tuple[Any, Any]]]], *,
         values = [getattr(entry, name) for name in ENTRY]
         rows.append([*values, bulk.json_text({name: [_shown(old), _shown(new)] for name, (old, new) in changes.items()})])
     bulk.insert(LogEntry, (*ENTRY, "changes"), rows)
+
+
+def masked(value: Any, *, name: str = "") -> Any:
+    """What an entry says, as it is shown to anybody: people and secrets masked, also within JSON that was kept as a text."""
+    if isinstance(value, dict):
+        return {key: masked(item, name=str(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, name=name) for item in value]
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        with suppress(ValueError, RecursionError):
+            return json.dumps(masked(json.loads(value), name=name), ensure_ascii=False)
+    return mask(value, name=name)
 
 
 def _shown(value: Any) -> str | None:

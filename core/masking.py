@@ -5,7 +5,8 @@ from typing import Any
 
 # It begins where a word does and never goes back: a long line without an address is read once.
 EMAIL = re.compile(r"(?<![\w.+-])([\w.+-])[\w.+-]*+@([\w-]+(?:\.[\w-]+)+)")
-PHONE = re.compile(r"(?<![\w-])(\+\d{1,3}[ -]?)?(?<!\d)\d(?:[ -]?\d){8,11}(?![\w-])")
+# A day and its hour are as many digits, and nobody's number.
+PHONE = re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d[ T]\d\d:)(\+\d{1,3}[ -]?)?(?<!\d)\d(?:[ -]?\d){8,11}(?![\w-])")
 TOKEN = re.compile(r"(?i)\b(bearer|token|basic)\s+[\w.~+/=-]{8,}")
 # Whoever has the link of a message can stop its offers, or act on its alert.
 SIGNED = re.compile(r"(/(?:r|unsubscribe|act)/)[\w-]{40,}")
@@ -37,7 +38,7 @@ def mask_text(text: str) -> str:
 def mask(value: Any, *, name: str = "") -> Any:
     """The value with people and secrets masked, through dicts, lists and tuples; other types pass as they are.
 
-    A value whose name speaks of a secret is masked whole.
+    A value whose name speaks of a secret is masked whole, and so is each of a list of that name.
     """
     if name and SECRET_NAMES.search(name) and isinstance(value, str) and value:
         return "•••"
@@ -46,5 +47,5 @@ def mask(value: Any, *, name: str = "") -> Any:
     if isinstance(value, dict):
         return {key: mask(item, name=str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [mask(item) for item in value]
+        return [mask(item, name=name) for item in value]
     return value

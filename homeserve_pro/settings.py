@@ -118,6 +118,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "core.web.pace.Paced",
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -278,7 +279,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/(api|admin-dashboard)/",
     "COMPONENT_SPLIT_REQUEST": True,
     # Names are said where they are used: a name for each set of them would have to be made up.
-    "POSTPROCESSING_HOOKS": ["core.dashboard.examples.with_examples"],
+    "POSTPROCESSING_HOOKS": ["core.dashboard.examples.with_examples", "core.dashboard.following.with_links"],
     "SERVERS": [],
 }
 

@@ -1,29 +1,44 @@
 """Who changed what, and what clients asked for twice. To read: the trail cannot be edited or deleted through the product."""
 
+from typing import Any
+
 from auditlog.models import LogEntry
 from django.contrib import admin
 from django.http import HttpRequest
+from import_export.resources import ModelResource
 from unfold.decorators import display
 
 from core.admin.base import Days, Exported, Found, Long, Record, choices_of
 from core.admin.looks import data
 from core.admin.site import site
+from core.audit import masked
 from core.models import IdempotencyKey
+
+
+class TrailResource(ModelResource):
+    """The trail as a file: what its page masks is masked."""
+
+    class Meta:
+        model = LogEntry
+
+    def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
+        return masked(super().export_field(field, instance, **kwargs))
 
 
 @admin.register(LogEntry, site=site)
 class TrailAdmin(Found, Exported, Long, Record):
-    list_display = ("timestamp", "actor", "done", "content_type", "object_repr", "remote_addr")
+    resource_classes = [TrailResource]
+    list_display = ("timestamp", "actor", "done", "content_type", "what", "remote_addr")
     list_select_related = ("actor", "content_type")
     list_filter = (choices_of("action", "action", lambda: LogEntry.Action.choices), ("timestamp", Days))
     ordering = ("-timestamp",)
     ids = ()
     texts = ("object_pk", "cid", "actor_email")
     people = ("actor",)
-    changes_shown = data("changes", "before and after")
-    more = data("additional_data", "more")
+    changes_shown = data("changes", "before and after", said=masked)
+    more = data("additional_data", "more", said=masked)
     fieldsets = (
-        (None, {"fields": ("timestamp", "actor", "done", "content_type", "object_repr", "object_pk")}),
+        (None, {"fields": ("timestamp", "actor", "done", "content_type", "what", "object_pk")}),
         ("What changed", {"fields": ("changes_shown", "more")}),
         ("From where", {"fields": ("remote_addr", "cid")}),
     )
@@ -31,6 +46,10 @@ class TrailAdmin(Found, Exported, Long, Record):
     @display(description="action", label={"Create": "success", "Update": "info", "Delete": "danger", "Access": "default"})
     def done(self, entry: LogEntry) -> str:
         return str(entry.get_action_display()).capitalize()
+
+    @display(description="object")
+    def what(self, entry: LogEntry) -> str:
+        return str(masked(entry.object_repr))
 
 
 @admin.register(IdempotencyKey, site=site)

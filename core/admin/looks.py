@@ -74,12 +74,12 @@ def money(field: str, title: str) -> Callable[[Any, Model], str]:
     return column
 
 
-def data(field: str, title: str) -> Callable[[Any, Model], SafeString]:
-    """JSON as indented text, escaped."""
+def data(field: str, title: str, *, said: Callable[[Any], Any] = lambda value: value) -> Callable[[Any, Model], SafeString]:
+    """JSON as indented text, escaped; what `said` makes of it."""
 
     @display(description=title)
     def shown(_admin: Any, row: Model) -> SafeString:
-        text = json.dumps(getattr(row, field), ensure_ascii=False, indent=2, sort_keys=True, default=str)
+        text = json.dumps(said(getattr(row, field)), ensure_ascii=False, indent=2, sort_keys=True, default=str)
         return format_html('<pre class="whitespace-pre-wrap break-words text-xs">{}</pre>', text)
 
     return shown

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core import clock
+from core import audit, clock
 from core.dashboard.pages import Order, moment, part_of
 from core.dashboard.resource import Resource, Said, endpoint, plain
 from core.dashboard.shapes import PersonShown, page_of, person_of, shown
@@ -35,12 +35,12 @@ class Entry(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     timestamp = serializers.DateTimeField()
     actor = PersonShown(allow_null=True, help_text="null: the system, or a command.")
-    actor_email = serializers.CharField(allow_null=True, help_text="As it was then.")
+    actor_email = serializers.CharField(allow_null=True, help_text="As it was then, masked.")
     action = OneOf(lambda: ACTIONS)
     model = serializers.CharField()
     object_id = serializers.CharField()
     object = serializers.CharField(help_text="What it was called.")
-    changes = serializers.JSONField(help_text="Of each field, what it was and what it became.")
+    changes = serializers.JSONField(help_text="Of each field, what it was and what it became; people and secrets masked.")
     more = serializers.JSONField(allow_null=True)
     remote_addr = serializers.CharField(allow_null=True)
     request_id = serializers.CharField(allow_null=True, help_text="The call's name in the log.")
@@ -68,17 +68,18 @@ def entries_of(said: Said) -> QuerySet[Any]:
 
 
 def entry_of(row: Any) -> dict[str, Any]:
+    """As the page and the admin show it, too: people and secrets masked. Whose row it is, its id says."""
     return {
         "id": row.pk,
         "timestamp": row.timestamp,
         "actor": person_of(row.actor),
-        "actor_email": row.actor_email,
+        "actor_email": audit.masked(row.actor_email),
         "action": row.get_action_display(),
         "model": row.content_type.model,
         "object_id": row.object_pk,
-        "object": row.object_repr,
-        "changes": row.changes,
-        "more": row.additional_data,
+        "object": audit.masked(row.object_repr),
+        "changes": audit.masked(row.changes),
+        "more": audit.masked(row.additional_data),
         "remote_addr": row.remote_addr,
         "request_id": row.cid,
     }

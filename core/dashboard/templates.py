@@ -229,6 +229,9 @@ class RollBack(Resource):
 
 
 class Looks(Resource):
+    # Mail is made of it, which takes longer than most writing does.
+    throttle_scope = "jobs"
+
     @endpoint("How a wording looks", body=DraftForm, answers=LooksAnswer)
     def post(self, request: Request, said: Said) -> Response:
         """With example data, as one person would read it. Writes nothing; a broken wording is answered with its problems."""

@@ -1,4 +1,4 @@
-"""How often a person may change something, and an address may try to log in. Reading is not held back."""
+"""How often a person may change something, and an address may try to log in. Reading is not held back. Pages: `core.web.pace`."""
 
 from typing import Any
 

@@ -111,7 +111,6 @@ def _kind(name: str) -> str:
 
 
 def line_of(entry: dict[str, Any], *, now: datetime) -> Line:
-    """Addresses and phones masked, and what is named like a secret whole."""
     more = {name: value for name, value in (entry["more"] or {}).items() if name != "act"}
     return Line(
         id=entry["id"],
@@ -122,7 +121,7 @@ def line_of(entry: dict[str, Any], *, now: datetime) -> Line:
         kind=_kind(entry["model"]),
         model=entry["model"],
         object_id=entry["object_id"],
-        what=str(mask(entry["object"])),
+        what=entry["object"],
         changes=[change for change in _changes(entry["changes"] or {}) if change.says_something],
         more=[(name.replace("_", " "), in_words(value, name=name)) for name, value in more.items()],
         address=entry["remote_addr"] or "",

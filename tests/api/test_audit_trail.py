@@ -6,7 +6,8 @@ import pytest
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from core.models import Switch
+from core import audit
+from core.models import Suppression, Switch
 from tests.api.callers import named_fields
 from tests.api.conventions import queries_of
 
@@ -39,6 +40,33 @@ def test_a_change_is_found_by_who_what_and_when(api, omar, sara, now):
     assert [entry["object_id"] for entry in api(omar).get(URL, object_id="3").json()["entries"]] == ["3"]
     dated = api(omar).get(URL, date_from="2026-11-13", date_to="2026-11-14", model="switch").json()
     assert [entry["object"] for entry in dated["entries"]] == ["Switch 2", "Switch 3"]
+
+
+def test_people_and_secrets_are_masked_wherever_it_is_read(api, omar, sara, client, now):
+    LogEntry.objects.all().delete()
+    row = Suppression.objects.create(method="sms", address="+919845000004", reason="by hand")
+    more = {"to": ["vera@homeserve.example"], "kept": '{"api_token": "abcdef", "phone": "+919845000004"}', "at": "2026-11-16 03:30:00"}
+    audit.enter(
+        row, {"address": ("+919845000004", "vera@homeserve.example"), "api_token": ("abcdef", "ghijkl")}, actor=sara, now=now, more=more
+    )
+    client.force_login(sara)
+    entry = LogEntry.objects.filter(actor=sara).get()
+    export = client.post("/admin/auditlog/logentry/export/", {"format": "0", "resource": ""})
+    assert export.headers["Content-Disposition"].startswith("attachment")
+    for shown in (
+        api(omar).get(URL).content.decode(),
+        client.get("/dashboard/audit/").content.decode(),
+        client.get("/admin/auditlog/logentry/").content.decode(),
+        client.get(f"/admin/auditlog/logentry/{entry.pk}/change/").content.decode(),
+        export.content.decode(),
+    ):
+        for hidden in ("9845000004", "vera@", "abcdef", "ghijkl"):
+            assert hidden not in shown
+    assert "sara@" not in export.content.decode()  # On the admin's pages the reader's own stands in the corner.
+    said = api(omar).get(URL, action="update").json()["entries"][0]
+    assert said["changes"] == {"address": ["+•••••004", "v•••@homeserve.example"], "api_token": ["•••", "•••"]}
+    assert said["more"]["at"] == "2026-11-16 03:30:00"
+    assert said["object_id"] == str(row.pk)
 
 
 def test_it_costs_the_same_however_long_it_is(api, omar, now):

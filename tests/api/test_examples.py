@@ -9,7 +9,7 @@ import pytest
 from core.dashboard import urls  # noqa: F401  (with it, every form there is)
 from core.dashboard.examples import BODIES, ERROR, PARAMETERS, form_of
 from core.dashboard.strict import Query, Strict
-from tests.api.test_schema import described
+from tests.api.contract import described
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
 # Rows are the import's to judge, and judged where rows are tested.

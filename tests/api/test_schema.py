@@ -1,86 +1,57 @@
-"""The API answers as its schema says, whoever calls and whatever is sent: in short here, at length with API_EXAMPLES=500.
+"""The API answers as its schema says, whoever calls and whatever is sent: in short here, at length with API_EXAMPLES=150.
 
-What is sent is made from the schema, both what it allows and what it does not. Each answer's status, kind and shape are held against it.
+What is sent is made from the schema, both what it allows and what it does not, and in chains: an answer's ids are what the next call is
+about. Each call is made as every role and as nobody; each answer's status, kind and shape are held against the schema.
 """
 
-import json
+import logging
 import os
-from functools import cache
+from itertools import cycle
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import pytest
-import requests
-import schemathesis
-from django.conf import settings as product
+from django.core.cache import cache
+from django.db import transaction
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
 from schemathesis.core.transport import Response
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
 from core.access import API
 from core.models import Role
-from tests.api.callers import Caller
+from tests.api.contract import CALLS, NOBODY, Callers, as_told, described, route_of, schema
+from tests.api.settings_world import furnish_settings
 from tests.api.world import address, furnish
-from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
-CHECKS: list[Any] = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-CALLERS = [None, *Role] if EXAMPLES >= 100 else [None, Role.SUPER_ADMIN, *([] if product.REDIS_URL else [Role.FINANCE, Role.VENDOR])]
+IS_LONG = EXAMPLES >= 100
+# Parts for as many processes as there are.
+PARTS = 4 if IS_LONG else 1
+STEPS = 25
+HOW = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate], stateful_step_count=STEPS,
+)  # fmt: skip
+# Said elsewhere: it would end what the others are called with.
+LOGOUT = "/api/auth/logout/"
 
 
-@cache
-def described() -> dict[str, Any]:
-    generated: dict[str, Any] = SchemaGenerator().get_schema(public=True)
-    # As a client reads it.
-    return json.loads(json.dumps(generated, default=str))
-
-
-def operations():
-    schema = schemathesis.openapi.from_dict(described())
-    return [operation.ok() for operation in schema.get_all_operations()]
-
-
-def sent(caller: Caller, case: Any) -> Response:
-    """The answer to a generated call, in the words of schemathesis."""
-    path = case.path
-    for name, value in (case.path_parameters or {}).items():
-        path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-    query = urlencode(dict(case.query or {}), doseq=True)
-    body = json.dumps(case.body).encode() if isinstance(case.body, dict | list | str | int | float | bool | None) else b""
-    headers = {name: str(value).encode("latin-1", "replace").decode("latin-1") for name, value in (case.headers or {}).items()}
-    url = f"{path}?{query}" if query else path
-    answer = caller.client.generic(
-        case.method, url, body if case.method != "GET" else b"", content_type="application/json", headers={**headers, **caller.headers}
-    )
-    return Response(
-        status_code=answer.status_code,
-        headers={name.lower(): [value] for name, value in answer.headers.items()},
-        content=answer.getvalue(),
-        request=requests.Request(case.method, f"http://testserver{url}").prepare(),
-        elapsed=0.0,
-        verify=False,
-    )
-
-
-def hold_to_the_schema(caller: Caller, operation: Any, mode: GenerationMode) -> None:
-    """Call it in many ways; each answer is as the schema says."""
-
-    @settings(
-        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
-    )  # fmt: skip
-    @given(case=operation.as_strategy(generation_mode=mode))
-    def answers(case: Any) -> None:
-        case.validate_response(sent(caller, case), checks=CHECKS)
-
-    answers()
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch, record_property):
+    """Nobody is told to come back later, which would be the answer to most of it; and what was called is counted."""
+    never = {"writes": "1000000/s", "jobs": "1000000/s", "login": "1000000/s"}
+    monkeypatch.setattr("rest_framework.throttling.SimpleRateThrottle.THROTTLE_RATES", never)
+    before = CALLS.copy()
+    if IS_LONG:
+        # A hundred thousand of them need no lines: what breaks is called again in short.
+        logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+    record_property("calls", [[*of, many] for of, many in (CALLS - before).items()])
 
 
 def test_the_schema_is_one_and_nothing_in_it_had_to_be_guessed(capsys):
@@ -92,27 +63,79 @@ def test_the_schema_is_one_and_nothing_in_it_had_to_be_guessed(capsys):
 def test_every_address_of_the_table_is_in_the_schema():
     told = {path.lstrip("/") for path in described()["paths"]}
     untold = {"api/schema/", "api/docs/"}
-    assert {_as_told(route) for route in API} - told == untold
+    assert {as_told(route) for route in API} - told == untold
 
 
-def _as_told(route: str) -> str:
-    return "/".join(f"{{{part.partition(':')[2][:-1]}}}" if part.startswith("<") else part for part in route.split("/"))
+def test_the_schema_says_where_each_id_of_an_address_comes_from():
+    told = {
+        link["operationId"]
+        for verbs in described()["paths"].values()
+        for operation in verbs.values()
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    }
+    asked = {operation["operationId"] for path, verbs in described()["paths"].items() if "{" in path for operation in verbs.values()}
+    assert told == asked
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "not allowed"])
-@pytest.mark.parametrize("role", CALLERS)
-def test_every_answer_is_as_the_schema_says(role, mode):
-    user = person(role or Role.CUSTOMER)
-    world = furnish(user)
-    for operation in operations():
-        route = next(route for route in API if _as_told(route) == operation.path.lstrip("/"))
-        if route == "api/auth/logout/":
-            continue  # Said elsewhere: it would end what the others are called with.
-        caller = Caller(user if role else None)
-        hold_to_the_schema(caller, operation, mode)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_answer_is_as_the_schema_says(part, mode):
+    callers, set_up = Callers(), furnish_settings()
+    worlds = {name: furnish(user, set_up) for name, user in callers.people.items() if user}
+    operations = [operation.ok() for operation in schema().get_all_operations()]
+    for operation in operations[part::PARTS]:
+        if operation.path == LOGOUT:
+            continue
+        callers.come_back()
+
+        @HOW
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def answers(case: Any) -> None:
+            callers.each(case)
+
+        answers()
         # And of something that is there, which nobody generates.
-        if "<" in route:
-            verb = operation.method.upper()
-            answer = caller.call(verb, address(route, world), world.body_of(route, verb))
-            assert answer.status_code < 500
-            assert str(answer.status_code) in operation.definition.raw["responses"]
+        route, verb = route_of(operation.path), operation.method.upper()
+        for name, world in worlds.items():
+            if "{" in operation.path:
+                callers.come_back()
+                answer = callers.callers[name].call(verb, address(route, world), world.body_of(route, verb))
+                assert answer.status_code < 500
+                assert str(answer.status_code) in operation.definition.raw["responses"]
+
+
+def test_every_answer_of_a_chain_of_calls_is_as_the_schema_says():
+    """One of the staff leads, the others try each step, before it or after it."""
+    callers, set_up = Callers(), furnish_settings()
+    for user in callers.people.values():
+        if user:
+            furnish(user, set_up)
+    turns = cycle((leader, first) for leader in (Role.SUPER_ADMIN, Role.OPS_MANAGER, Role.FINANCE) for first in (True, False))
+    followed: set[str] = set()
+
+    class Chain(schema().exclude(path=LOGOUT).as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            cache.clear()
+            self.leader, self.is_first = next(turns)
+            self.point = transaction.savepoint()
+            callers.come_back()
+
+        def teardown(self) -> None:
+            transaction.savepoint_rollback(self.point)
+
+        def call(self, case: Any, **_: Any) -> Response:
+            order = sorted(callers.callers, key=lambda name: (name == self.leader) != self.is_first)
+            answers = {name: callers.one(name, case) for name in order}
+            answer = answers[str(self.leader)]
+            if "{" in case.operation.path and answer.status_code in (200, 201, 202):
+                followed.add(case.operation.label)
+            return answer
+
+        def validate_response(self, *_: Any, **__: Any) -> None:
+            """Each was, as it came."""
+
+    Chain.run(settings=settings(HOW, max_examples=max(EXAMPLES * 2 // 3, 6)))
+    assert CALLS[NOBODY, 401]
+    # In short a few are; at length all that some body of the schema can bring about.
+    assert len(followed) >= (25 if IS_LONG else 1), sorted(followed)

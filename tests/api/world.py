@@ -73,8 +73,8 @@ def message_of(user: User, **fields: Any) -> NotificationLog:
     return NotificationLog.objects.create(**{"recipient": user, **given, **fields})
 
 
-def furnish(user: User) -> World:
-    """A message of one's own, one in the outbox page, an offer with links."""
+def furnish(user: User, settings: dict[str, Any] | None = None) -> World:
+    """A message of one's own, one in the outbox page, an offer with links; and what people set up, unless it is there already."""
     content = MessageContent.objects.create(
         template="promotional", version="file", subject="25 % off", body="Now.", html="<p>Now.</p>", link_url="/inbox/"
     )
@@ -92,7 +92,7 @@ def furnish(user: User) -> World:
             "notification_id": own.pk,
             "alert_id": alert.pk,
             "task_id": task.task_id,
-            **furnish_settings(),
+            **(settings or furnish_settings()),
         },
     )
 

@@ -183,6 +183,7 @@ def test_a_developers_error_page_shows_no_address_with_a_password_in_it(settings
         ("redis://user:secret@host:6379/0", "redis://•••@host:6379/0"),
         ("pincode 560001, ₹1,23,456", "pincode 560001, ₹1,23,456"),
         ("2026-11-23T02:03:22.468386Z", "2026-11-23T02:03:22.468386Z"),
+        ("at 2026-11-23 02:03:22", "at 2026-11-23 02:03:22"),
         ("123e4567-e89b-12d3-a456-426614174000", "123e4567-e89b-12d3-a456-426614174000"),
     ],
 )
