@@ -47,7 +47,7 @@ def writes(roles: Roles | Open) -> Rule:
     return {"POST": roles}
 
 
-ALERT_STEPS: Final = ("acknowledge", "assign", "comment", "snooze", "ignore", "resolve", "reopen")
+ALERT_STEPS: Final = ("acknowledge", "assign", "comment", "snooze", "ignore", "resolve", "reopen", "undo")
 
 # What people set up: who reads it, and who changes it.
 SETTINGS: Final[Mapping[str, Rule]] = {

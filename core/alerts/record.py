@@ -126,13 +126,19 @@ def _time(seconds: Any) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=round(float(seconds), 3))
 
 
-# What happened to alerts, in order. One whose opening was never written down (made by hand, or imported) opened when it was
-# created, and its columns say the rest.
+# What happened to alerts, in order, but for what was undone, which is the last step before its undoing. One whose opening was
+# never written down (made by hand, or imported) opened when it was created, and its columns say the rest.
 _STEPS = """
-steps (alert_id, at, place, step, actor_id) AS (
-    SELECT alert_id, at, CASE kind WHEN 'opened' THEN 0 WHEN 'acknowledged' THEN 1 WHEN 'resolved' THEN 2 ELSE 3 END,
-        CASE kind WHEN 'reopened' THEN 'opened' ELSE kind END, actor_id
-    FROM {event} WHERE kind IN ('opened', 'acknowledged', 'resolved', 'reopened')
+happened AS (
+    SELECT alert_id, at, place, kind, actor_id, LEAD(kind) OVER (PARTITION BY alert_id ORDER BY at, place) AS next_kind FROM (
+        SELECT alert_id, at, kind, actor_id,
+            CASE kind WHEN 'opened' THEN 0 WHEN 'acknowledged' THEN 1 WHEN 'resolved' THEN 2 WHEN 'undone' THEN 4 ELSE 3 END AS place
+        FROM {event}
+        WHERE kind IN ('opened', 'acknowledged', 'resolved', 'reopened', 'assigned', 'snoozed', 'ignored', 'undone')
+    ) AS e
+), steps (alert_id, at, place, step, actor_id) AS (
+    SELECT alert_id, at, place, CASE kind WHEN 'reopened' THEN 'opened' ELSE kind END, actor_id FROM happened
+    WHERE kind IN ('opened', 'acknowledged', 'resolved', 'reopened') AND COALESCE(next_kind, '') <> 'undone'
     UNION ALL SELECT id, created_at, 0, 'opened', CAST(NULL AS BIGINT) FROM {alert} a WHERE {unwritten}
     UNION ALL SELECT id, acknowledged_at, 1, 'acknowledged', acknowledged_by_id FROM {alert} a
         WHERE acknowledged_at IS NOT NULL AND {unwritten} AND {no_step}

@@ -212,6 +212,10 @@ class Reopen(Looked):
     reason = Text(max_length=steps.LONGEST_TEXT)
 
 
+class Undo(Looked):
+    pass
+
+
 class Conflict(serializers.Serializer[Any]):
     """The step is refused; the alert is as it is shown."""
 
@@ -261,6 +265,7 @@ STEPS: Final = {
         ("ignore", Ignore, "Silence this episode"),
         ("resolve", Resolve, "It is over"),
         ("reopen", Reopen, "It is not over"),
+        ("undo", Undo, "Take back one's own last step"),
     )
 }
 

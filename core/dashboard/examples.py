@@ -91,6 +91,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "TokenForm": {"user_id": 2, "days": 30},
     "TrialForm": {"method": "email"},
     "Trigger": {"action": "send_promotions", "dry_run": True},
+    "Undo": {"version": 4},
     "UserForm": {"role": "ops_manager"},
     "Wishes": {"preferences": [{"category": "promotional", "method": "sms", "allowed": False}]},
 }

@@ -43,13 +43,19 @@ LEGAL = {
 }
 STEPS: dict[str, Callable[..., BusinessAlert]] = {
     "acknowledge": steps.acknowledge,
-    "assign": lambda pk, actor, **by: steps.assign(pk, actor=actor, to=actor, **by),
+    # Finance may not see every alert, and what one may not see is not made one's own.
+    "assign": lambda pk, actor, **by: steps.assign(pk, actor=actor, to=None if actor.role == "finance" else actor, **by),
     "comment": lambda pk, actor, now, version: steps.comment(pk, actor=actor, text="Hm.", now=now),
     "snooze": lambda pk, now, **by: steps.snooze(pk, until=now + 5 * HOUR, now=now, **by),
     "ignore": lambda pk, **by: steps.ignore(pk, reason="Known.", **by),
     "resolve": lambda pk, **by: steps.resolve(pk, notes="Done.", **by),
     "reopen": lambda pk, **by: steps.reopen(pk, reason="Not done.", **by),
+    "undo": steps.undo,
 }
+UNDOABLE = {"acknowledged", "assigned", "snoozed", "ignored", "resolved"}
+# Between a step and its undoing these may happen; of TURNED where the step kept nothing silent.
+IN_BETWEEN = {"commented", "told", "escalated", "items_added", "items_cleared", "flapping", "steady"}
+TURNED = {"raised", "gone"}
 
 
 class Died(BaseException):
@@ -141,6 +147,7 @@ class Life(RuleBasedStateMachine):
         version = alert.version - 1 if late and alert.version else alert.version
         expired = alert.status == "acknowledged" and (alert.acknowledgement_expires_at or self.now) <= self.now
         legal = step in LEGAL["active" if expired else alert.status] and (version == alert.version or step == "comment")
+        legal = legal or (step == "undo" and version == alert.version and self.may_be_undone(alert, who))
         rival = BusinessAlert.objects.exclude(fingerprint="").filter(fingerprint=alert.fingerprint).exclude(status="resolved")
         legal = legal and not (step == "reopen" and rival.exclude(pk=alert.pk).exists())
         events = alert.events.count()
@@ -206,7 +213,7 @@ class Life(RuleBasedStateMachine):
     def one_alert_is_as_it_must_be(self, alert: BusinessAlert, events: list[AlertEvent]) -> None:
         status = ""
         for event in events:
-            status = BECOMES.get(event.kind, status)
+            status = event.detail["status"] if event.kind == "undone" else BECOMES.get(event.kind, status)
         assert status == alert.status, [event.kind for event in events]
         assert (alert.resolved_at is not None) == (alert.status == "resolved")
         assert (alert.acknowledgement_expires_at is not None) == (alert.status == "acknowledged")
@@ -257,6 +264,17 @@ class Life(RuleBasedStateMachine):
         self.told_before = set(AlertEvent.objects.filter(kind="told").values_list("pk", flat=True))
         self.before = {alert.pk: alert for alert in BusinessAlert.objects.all()}
         self.by_hand = False
+
+    def may_be_undone(self, alert: BusinessAlert, who: str) -> bool:
+        turned = False
+        for event in alert.events.order_by("-at", "-id"):
+            if event.kind in UNDOABLE:
+                mine = event.actor_id == self.people[who].pk and self.now < event.at + timedelta(minutes=10)
+                return mine and not (turned and event.kind not in {"acknowledged", "assigned"})
+            turned = turned or event.kind in TURNED
+            if event.kind not in IN_BETWEEN | TURNED:
+                return False
+        return False
 
     def pick(self, which: int) -> BusinessAlert:
         alerts = list(BusinessAlert.objects.order_by("-created_at", "pk"))

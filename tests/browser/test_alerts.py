@@ -93,6 +93,13 @@ def test_an_ops_managers_morning_by_keyboard(browser, server: AsgiServer):
 
     page.keyboard.press("a")
     expect(page.locator("#toasts")).to_contain_text("Acknowledged until")
+    # What has the focus stays; what was done by mistake is undone by a key.
+    page.get_by_role("button", name="Undo").focus()
+    page.wait_for_timeout(5_500)
+    page.keyboard.press("u")
+    expect(page.locator("#toasts")).to_contain_text("Undone")
+    expect(page.get_by_text("Nobody is on this.")).to_be_visible()
+    page.keyboard.press("a")
     expect(page.get_by_text(re.compile("You are on it until"))).to_be_visible()
     page.keyboard.press("s")
     page.get_by_role("dialog", name="Assign to").get_by_role("combobox").select_option(label="Sara, super admin")

@@ -212,3 +212,36 @@ def test_without_scripts_each_form_has_an_address(as_omar):
         page = text_of(as_omar, f"{url_of(alert)}?do={step}")
         assert f'id="dialog-{step}"' not in page
         assert f'action="{url_of(alert, step)}"' in page
+
+
+# --- Undo ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_just_done_is_undone_from_the_toast(as_omar, omar, sara, frozen):
+    alert = an_alert()
+    undo = f'action="{url_of(alert, "undo")}"'
+    take(as_omar, alert, "acknowledge")
+    # Somebody else's word changes nothing that could be undone, and one's own is not what the toast would undo.
+    page = text_of(as_omar, url_of(alert))
+    assert undo in page.partition('id="toasts"')[2]
+    assert undo not in text_of(as_omar, url_of(alert))
+    alert.refresh_from_db()
+    take(as_omar, alert, "comment", text="On it.")
+    assert undo not in text_of(as_omar, url_of(alert))
+    answer = take(as_omar, alert, "undo")
+    assert (answer.status_code, answer.headers["Location"]) == (303, url_of(alert))
+    page = text_of(as_omar, url_of(alert))
+    for words in ("Undone. It is as it was before", "<b>You</b> took back the acknowledgement", "<b>You</b> acknowledged it"):
+        assert words in page
+    assert undo not in page
+
+
+def test_an_undo_that_comes_too_late_names_who_was_first_and_when(as_omar, sara, frozen):
+    alert = an_alert()
+    take(as_omar, alert, "acknowledge")
+    alert.refresh_from_db()
+    frozen.shift(60)
+    steps.assign(alert.pk, actor=sara, to=sara, now=clock.now())
+    answer = take(as_omar, alert, "undo")
+    assert answer.status_code == 409
+    assert "<b>Sara assigned it at 09:01.</b> Nothing was undone. It is shown as it is now." in answer.content.decode()

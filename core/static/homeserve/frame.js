@@ -1,7 +1,8 @@
 // What every page of the team does by itself: dialogs that ask first, toasts that go, filters without empty parameters.
 "use strict";
 
-const TOAST_STAYS = 6000;
+const TOAST_STAYS = 5000;
+const HEARD_AFTER = 100;
 
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
@@ -38,11 +39,31 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
-for (const toast of document.querySelectorAll("#toasts .toast")) {
-  let waiting = setTimeout(() => toast.remove(), TOAST_STAYS);
-  toast.addEventListener("pointerenter", () => clearTimeout(waiting));
-  toast.addEventListener("pointerleave", () => { waiting = setTimeout(() => toast.remove(), TOAST_STAYS); });
-}
+// Of what a live region holds from the start nothing is said: what was done comes into it. It goes by itself, but not from under
+// the pointer or the focus.
+(() => {
+  const region = document.getElementById("toasts");
+  if (!region || !region.children.length) return;
+  const toasts = [...region.children];
+  region.replaceChildren();
+  setTimeout(() => {
+    region.append(...toasts);
+    toasts.forEach(stayAWhile);
+  }, HEARD_AFTER);
+
+  function stayAWhile(toast) {
+    let waiting = 0;
+    const leave = () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => {
+        if (!toast.matches(":hover") && !toast.contains(document.activeElement)) toast.remove();
+      }, TOAST_STAYS);
+    };
+    toast.addEventListener("pointerleave", leave);
+    toast.addEventListener("focusout", leave);
+    leave();
+  }
+})();
 
 // An address holds what was asked, and nothing else.
 document.addEventListener("htmx:configRequest", (event) => {

@@ -93,7 +93,8 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
     query = Asked.of(request.GET).address()
     policy = Policies.in_force().of(row)
     doing = refusal.step if refusal else request.GET.get("do", "")
-    events = [event_line(event, user, now=now) for event in events_of(row)]
+    happened = events_of(row)
+    events = [event_line(event, user, now=now) for event in happened]
     history = History.of(row)
     owner = owner_of(row) if row.is_open else row.resolved_by
     permitted = [step for step in NAMES if step in steps.permitted(row)]
@@ -111,6 +112,7 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
         "owner_initials": initials(owner) if owner else "",
         "may_acknowledge": "acknowledge" in steps.permitted(row),
         "permitted": permitted,
+        "undo": undo_tag(row) if steps.undoable(row, happened, actor=user, now=now) else "",
         "forms": [(step, NAMES[step], KEYS.get(step, ""), step in permitted) for step in NAMES],
         "doing": doing if doing in permitted else "",
         "refusal": refusal,
@@ -131,6 +133,11 @@ def shown(request: HttpRequest, alert_id: UUID, refusal: Refusal | None = None) 
     }
     page = frame(request, "alerts") | beside(user, request.GET, now=now, here=row.pk) | context
     return render(request, "web/alerts/page.html", page, status=refusal.status if refusal else 200)
+
+
+def undo_tag(row: BusinessAlert) -> str:
+    """By which the word that a step was taken is known for that of the step the alert went through last."""
+    return f"undo-{row.pk}-{row.version}"
 
 
 # --- What it consists of ----------------------------------------------------------------------------------------------

@@ -292,7 +292,7 @@ def yesterday(user: User, *, now: datetime) -> str:
     rows = list(known.order_by().values_list("pk", "status", "reopened_count"))
     # Of these alone the row as it is now does not say how it was then.
     doubtful = [pk for pk, status, reopened in rows if reopened or status == Status.IGNORED]
-    kinds = ("opened", "reopened", "resolved", "ignored")
+    kinds = ("opened", "reopened", "resolved", "ignored", "undone")
     before = AlertEvent.objects.filter(alert__in=doubtful, at__lte=then, kind__in=kinds).order_by("at", "id").values_list("alert", "kind")
     last = dict(before) if doubtful else {}
     ids = [pk for pk, _, _ in rows if last.get(pk) not in ("resolved", "ignored")]

@@ -16,7 +16,7 @@ from core.alerts.steps import BadStep, IllegalStep
 from core.dashboard.alerts import found
 from core.models import BusinessAlert, User
 from core.web.alerts import snoozes, speed
-from core.web.alerts.detail import Refusal, shown
+from core.web.alerts.detail import Refusal, shown, undo_tag
 from core.web.alerts.page import Asked
 from core.web.alerts.words import name_of, things
 from core.web.doors import for_staff, person
@@ -51,11 +51,12 @@ def take(request: HttpRequest, alert_id: UUID, step: str) -> HttpResponse:
             raise BadStep("left", f"{things(row, still=True).capitalize()}. Resolve it all the same?")
         row = _TAKE[step](alert_id, typed, common)
     except IllegalStep as refused:
-        return shown(request, alert_id, Refusal(step, 409, refused.reason, RATHER[refused.alert.status], typed=typed))
+        rather = "It is shown as it is now." if step == "undo" else RATHER[refused.alert.status]
+        return shown(request, alert_id, Refusal(step, 409, refused.reason, rather, typed=typed))
     except BadStep as bad:
         return shown(request, alert_id, Refusal(step, 400, errors={bad.field: bad.message}, typed=typed))
     speed.forget(row.alert_type, now=now)
-    messages.success(request, _done(step, row, user))
+    messages.success(request, _done(step, row, user), extra_tags=undo_tag(row) if step in steps.UNDOABLE else "")
     return HttpResponseRedirect(reverse("alert", args=[alert_id]) + Asked.of(request.GET).address(), status=303)
 
 
@@ -83,6 +84,7 @@ _TAKE: Mapping[str, Taking] = MappingProxyType(
         "ignore": lambda alert_id, typed, common: steps.ignore(alert_id, reason=typed.get("reason", ""), **common),
         "resolve": lambda alert_id, typed, common: steps.resolve(alert_id, notes=typed.get("notes", ""), **common),
         "reopen": lambda alert_id, typed, common: steps.reopen(alert_id, reason=typed.get("reason", ""), **common),
+        "undo": lambda alert_id, _, common: steps.undo(alert_id, **common),
     }
 )
 
@@ -107,6 +109,8 @@ def _done(step: str, row: BusinessAlert, user: User) -> str:
             return "Comment added"
         case "snooze" if row.snoozed_until:
             return f"Snoozed to {moment(row.snoozed_until, now=now).short}"
+        case "undo":
+            return "Undone. It is as it was before"
         case "resolve" if row.quiet_until:
             return f"Resolved. Should the cause remain, it reopens {moment(row.quiet_until, now=now).short}"
     return steps.DONE[step].capitalize()

@@ -12,6 +12,7 @@ from django.utils.dateparse import parse_datetime
 from core.alerts import speech
 from core.alerts.check import check_for
 from core.alerts.policies import Policies, exactly
+from core.alerts.steps import UNDOABLE
 from core.formatting import indian
 from core.models import AlertEvent, BusinessAlert, Role, User
 from core.web.words import moment, plural, short_name, span
@@ -33,7 +34,7 @@ MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "items_cleared": ("i-minus", ""), "resolved": ("i-check", "ok"), "gone": ("i-check", "ok"), "flapping": ("i-refresh", "high"),
         "steady": ("i-minus", ""), "acknowledged": ("i-check", "me"), "assigned": ("i-assign", "me"), "commented": ("i-text", "me"),
         "snoozed": ("i-clock", "me"), "ignored": ("i-x", "me"), "expired": ("i-bell", "high"), "woken": ("i-bell", "high"),
-        "escalated": ("i-send", ""), "told": ("i-send", ""),
+        "escalated": ("i-send", ""), "told": ("i-send", ""), "undone": ("i-left", "me"),
     }
 )  # fmt: skip
 
@@ -126,6 +127,8 @@ def _by_somebody(event: AlertEvent, detail: dict[str, Any], *, now: datetime) ->
             return f"snoozed it to {moment(until, now=now).short}" if until else "snoozed it"
         case "commented":
             return "commented"
+        case "undone":
+            return f"took back {UNDOABLE.get(detail.get('step', ''), 'a step')}"
     return f"{event.kind.replace('_', ' ')} it"
 
 
