@@ -1,4 +1,6 @@
-"""Builds `pincodes.csv` from the post offices of `indian-pincode` (see README.md for the rule and the licences). Run by `make places`.
+"""Builds `pincodes.csv` and `cities.csv` from the post offices of `indian-pincode`. Run by `make places`.
+
+README.md has the rule and the licences.
 
 It has an environment of its own: the product reads only what comes out.
 """
@@ -16,6 +18,7 @@ from typing import Final, NamedTuple
 from core.geo.build_outline import OUTLINE, Point, Ring, kilometres
 
 LIST: Final = Path(__file__).with_name("pincodes.csv")
+CITIES: Final = LIST.with_name("cities.csv")
 
 # What the source says of a coordinate, and still holds for one: as found, or with latitude and longitude exchanged back.
 USABLE: Final = (0, 1)
@@ -40,6 +43,15 @@ TAIL: Final = re.compile(r"\s*\b(?:S\.?\s?O|H\.?\s?O|B\.?\s?O|P\.?\s?O|NDSO|NDTS
 ROMAN: Final = re.compile(r"(?:I{1,3}|IV|VI{0,3}|IX|XI{0,2})", re.IGNORECASE)
 SPELT: Final = re.compile(r"(?:GPO|[B-DF-HJ-NP-TV-Z]{2,})", re.IGNORECASE)
 SHORTENED: Final = {"ST", "DR", "MT", "RD", "JN", "SR", "MR", "SRI", "BLDG", "CHK", "KHR"}
+# A city is the first digits of its pincodes; its head office has the first number of these.
+CITY: Final = 3
+HEAD: Final = "001"
+QUARTER: Final = re.compile(r"\s*(?:\(.*|\b(?:GPO|Hpo|Cantt|City|RS|Jn|Nit|\d+)\b)\s*$", re.IGNORECASE)
+# Whose head office is called after the quarter that it stands in.
+CALLED: Final = {
+    "110": "Delhi", "122": "Gurugram", "160": "Chandigarh", "174": "Bilaspur", "201": "Ghaziabad", "228": "Sultanpur", "313": "Udaipur",
+    "395": "Surat", "474": "Gwalior", "495": "Bilaspur", "522": "Guntur", "763": "Koraput", "846": "Darbhanga",
+}  # fmt: skip
 
 
 class Office(NamedTuple):
@@ -49,6 +61,7 @@ class Office(NamedTuple):
     delivers: bool
     state: str
     place: Point | None
+    district: str = ""
 
 
 class Built(NamedTuple):
@@ -65,6 +78,8 @@ def main() -> None:
         where = f"{place[0]:.4f},{place[1]:.4f}" if place else ","
         lines.append(f"{pincode},{where},{confidence},{name_of(of_it)}\n")
     LIST.write_text("".join(lines), encoding="utf-8", newline="\n")
+    cities = cities_of(offices)
+    CITIES.write_text("".join(f"{digits},{name}\n" for digits, name in cities.items()), encoding="utf-8", newline="\n")
     print(f"{LIST.name}: {len(lines)} pincodes, {Counter(line.confidence for line in built.values())}, {LIST.stat().st_size} bytes")
 
 
@@ -74,14 +89,15 @@ def read() -> dict[str, list[Office]]:
     assert package.submodule_search_locations is not None
     source = sqlite3.connect(Path(package.submodule_search_locations[0]) / "data/geo.sqlite")
     rows = source.execute(
-        "SELECT pincode, office_name, type_code, delivery_code, s.name, lat_e5, lon_e5, gq_code "
-        "FROM post_offices LEFT JOIN states s ON s.id = state_id ORDER BY pincode, type_code, delivery_code DESC, office_name"
+        "SELECT pincode, office_name, type_code, delivery_code, s.name, lat_e5, lon_e5, gq_code, d.name "
+        "FROM post_offices LEFT JOIN states s ON s.id = state_id LEFT JOIN districts d ON d.id = district_id "
+        "ORDER BY pincode, type_code, delivery_code DESC, office_name"
     )
     found: dict[str, list[Office]] = defaultdict(list)
-    for pincode, name, kind, delivers, state, latitude, longitude, quality in rows:
+    for pincode, name, kind, delivers, state, latitude, longitude, quality, district in rows:
         usable = latitude is not None and quality in USABLE
         place = (latitude / 1e5, longitude / 1e5) if usable else None
-        found[str(pincode)].append(Office(str(pincode), name, kind, bool(delivers), state or "", place))
+        found[str(pincode)].append(Office(str(pincode), name, kind, bool(delivers), state or "", place, district or ""))
     return without_forms(found)
 
 
@@ -176,6 +192,16 @@ def name_of(offices: list[Office]) -> str:
     best = min(offices, key=lambda office: (office.type, not office.delivers))
     name = TAIL.sub("", best.name.replace("G.P.O.", "GPO").replace(",", " ")).strip(" .-(") or best.name
     return " ".join(cased(word) for word in name.split())
+
+
+def cities_of(offices: dict[str, list[Office]]) -> dict[str, str]:
+    """By the first digits: the place of the head office there; without one, the district of most of its pincodes."""
+    districts: dict[str, Counter[str]] = defaultdict(Counter)
+    for pincode, of_it in sorted(offices.items()):
+        districts[pincode[:CITY]].update({office.district for office in of_it if office.district})
+    heads = {pincode[:CITY]: QUARTER.sub("", name_of(of_it)) for pincode, of_it in offices.items() if pincode.endswith(HEAD)}
+    found = {digits: " ".join(word.capitalize() for word in most.most_common(1)[0][0].split()) for digits, most in districts.items()}
+    return dict(sorted((found | heads | CALLED).items()))
 
 
 def cased(word: str) -> str:

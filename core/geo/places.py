@@ -3,12 +3,14 @@
 import mmap
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 LIST: Final = Path(__file__).with_name("pincodes.csv")
 DIGITS: Final = 6
+# The same pincodes are asked for with every look at the map.
+REMEMBERED: Final = 4
 
 
 class Confidence(StrEnum):
@@ -33,6 +35,11 @@ def places(pincodes: Iterable[str]) -> dict[str, Place]:
 
     The file is searched where it lies, mapped into memory that all processes share; only what is asked for becomes an object.
     """
+    return dict(_found(tuple(pincodes)))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _found(pincodes: tuple[str, ...]) -> dict[str, Place]:
     found: dict[str, Place] = {}
     _search(_file(), sorted({pincode.encode() for pincode in pincodes}), 0, len(_file()), found)
     return found

@@ -137,14 +137,23 @@ def test_three_hundred_and_more_come_together_until_one_looks_closer(browser, se
     )
     page = open_page(browser, server, "/dashboard/map/", "omar")
     drawn(page)
-    expect(page.locator(".map-name").filter(has_text="560…")).to_be_visible()
+    expect(page.locator(".map-name").filter(has_text="Bengaluru")).to_be_visible()
     page.locator("#map").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#map-card")).to_contain_text("pincodes")
     page.keyboard.press("Enter")
-    expect(page.locator(".map-name").filter(has_text="…")).to_have_count(0)
+    expect(page.locator(".map-name").filter(has_text="Chennai")).to_have_count(0)
     page.locator("#map-india").click()
-    expect(page.locator(".map-name").filter(has_text="400…")).to_be_visible()
+    expect(page.locator(".map-name").filter(has_text="Mumbai")).to_be_visible()
+    page.get_by_label("City").focus()
+    page.get_by_label("City").select_option("Bengaluru")
+    expect(page).to_have_url(re.compile(r"\?city=560$"))
+    expect(page.get_by_label("City")).to_be_focused()
+    # Drawn anew, and as near as the city lets one look.
+    expect(page.locator(".map-name").filter(has_text="Mumbai")).to_have_count(0)
+    expect(page.locator(".map-name").first).to_be_visible()
+    page.go_back()
+    expect(page.locator(".map-name").filter(has_text="Mumbai")).to_be_visible()
 
 
 def test_without_script_the_list_stands_in_place_of_the_map(browser, server):

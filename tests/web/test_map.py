@@ -13,9 +13,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core import clock
+from core.geo.cities import city_name
 from core.geo.places import LIST, places
 from core.models import NotificationLog, PincodeAnalytics, Role, Threshold
-from core.web.map.days import METRICS, TOGETHER_FROM, day_of, drawn
+from core.web.map.days import day_of
+from core.web.map.grades import METRICS
+from core.web.map.picture import TOGETHER_FROM, drawn
 from tests.people import HOME, person
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("frozen")]
@@ -164,7 +167,7 @@ def test_over_three_hundred_bubbles_come_with_clusters_by_three_digits():
         assert min(one[3] for one in members) - 1e-3 <= longitude <= max(one[3] for one in members) + 1e-3
 
 
-@pytest.mark.parametrize("query", ["", "?view=list", f"?pincode={HOME}"])
+@pytest.mark.parametrize("query", ["", "?view=list", f"?pincode={HOME}", "?city=560"])
 def test_it_costs_the_same_for_two_thousand_pincodes_as_for_ninety_six(as_omar, query):
     many(96)
     get(as_omar, query)
@@ -175,7 +178,7 @@ def test_it_costs_the_same_for_two_thousand_pincodes_as_for_ninety_six(as_omar, 
     with CaptureQueriesContext(connection) as all_of_them:
         page = get(as_omar, query)
     assert len(all_of_them) == len(few) <= 16
-    assert "2,000" in words(page)
+    assert "2,000" in words(page) or "city" in query
 
 
 def test_two_thousand_pincodes_weigh_less_than_150_kb(as_omar):
@@ -209,18 +212,57 @@ def test_the_list_is_sorted_as_asked_and_says_so(as_omar):
     assert re.search(r'aria-sort="descending"><a href="[^"]*sort=ratio', page)
 
 
-def test_the_list_goes_on_after_two_hundred(as_omar):
-    many(201)
+def test_the_list_goes_on_after_a_hundred(as_omar):
+    many(101)
     first, second = get(as_omar, "?view=list&sort=pincode"), get(as_omar, "?view=list&sort=pincode&page=2")
-    assert len(order_of(first)) == 200
+    assert len(order_of(first)) == 100
     assert len(order_of(second)) == 1
     assert "page=2" in first
-    assert "1 to 200 of 201" in first
+    assert "1 to 100 of 101" in first
 
 
 def test_who_runs_no_script_sees_the_list_in_place_of_the_map(as_omar):
     a_day(bookings=3, free=1)
     assert order_of(found(r"<noscript><div class=\"map-plain\">(.*?)</noscript>", get(as_omar))) == [HOME]
+
+
+# --- One city ---------------------------------------------------------------------------------------------------------
+
+
+def cities(page):
+    return re.findall(r'<option value="(\d{3})"( selected)?>([^<]+)</option>', page)
+
+
+def test_one_city_of_several_is_chosen_and_everything_is_of_it(as_omar):
+    """In the URL, kept by every way on from there; its sums are its own."""
+    for pincode, bookings in ((HOME, 9), ("560002", 1), ("400001", 4)):
+        a_day(pincode, bookings=bookings, free=1)
+        a_day(pincode, bookings=1, free=1, back=7)
+    assert cities(get(as_omar)) == [("560", "", "Bengaluru"), ("400", "", "Mumbai")]
+    page = get(as_omar, "?city=560&view=list&metric=demand")
+    assert cities(page) == [("560", " selected", "Bengaluru"), ("400", "", "Mumbai")]
+    assert order_of(page) == [HOME, "560002"]
+    assert "Bookings 10 2 Mon" in words(page)
+    assert "Bengaluru," in found(r"<aside.*?<h2>(.*?)</h2>", page)
+    assert f"?city=560&amp;metric=demand&amp;view=list&amp;pincode={HOME}" in page
+    on = [address for address in re.findall(r'href="(/dashboard/map/\?[^"]*)" data-go', page) if "city=560" not in address]
+    assert on == []
+    assert '<input type="hidden" name="city" value="560">' in page
+    data, shown = bubbles(as_omar, "?city=400")
+    assert (data["city"], list(shown)) == ("400", ["400001"])
+    # A city in which nothing was measured that day is said to be one.
+    assert "No pincode in Kolkata was measured on" in get(as_omar, "?city=700")
+    assert "No pincode in 999… was measured on" in get(as_omar, "?city=999")
+
+
+def test_where_there_is_one_city_there_is_no_choice(as_omar):
+    a_day(bookings=1, free=1)
+    assert 'name="city"' not in get(as_omar)
+
+
+def test_a_city_is_called_after_its_head_office_and_not_after_the_quarter_that_this_stands_in():
+    names = {digits: city_name(digits) for digits in ("110", "395", "400", "560", "562", "999")}
+    assert names == {"110": "Delhi", "395": "Surat", "400": "Mumbai", "560": "Bengaluru", "562": "Ramanagara", "999": "999…"}
 
 
 # --- One pincode ------------------------------------------------------------------------------------------------------
@@ -304,6 +346,8 @@ def test_before_anything_was_measured_it_says_when_it_will_be(as_omar):
         ("?metric=size", "There is no measure “size”"),
         ("?pincode=56000", "is no pincode"),
         ("?pincode=%3Cscript%3E", "is no pincode"),
+        ("?city=56", "is no city"),
+        ("?city=%3Cscript%3E", "is no city"),
         ("?view=globe", "There is no view"),
         ("?sort=name", "The list has no order"),
         ("?page=0", "There is no page"),

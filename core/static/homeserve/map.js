@@ -53,11 +53,11 @@
   }
 
   function nameOf(element) {
-    return element.getAttribute("aria-label") || element.id || element.textContent.trim();
+    return element.getAttribute("aria-label") || element.id || element.name || element.textContent.trim();
   }
 
   function focusAgain(part, name) {
-    const same = [...part.querySelectorAll("a, button:not([disabled]), input")].find((one) => nameOf(one) === name);
+    const same = [...part.querySelectorAll("a, button:not([disabled]), input, select")].find((one) => nameOf(one) === name);
     if (same) same.focus({ preventScroll: true });
     else if (picture && part.id === "map-panel") document.getElementById("map").focus({ preventScroll: true });
   }
@@ -98,12 +98,15 @@
   document.addEventListener("change", (event) => {
     const field = event.target;
     if (field.id === "map-slider") go(withAsked({ day: field.dataset.days.split(" ")[field.value], page: "" }), true);
+    else if (field.name === "city") go(withAsked({ city: field.value, pincode: "", page: "" }), true);
     else if (field.name === "day" && field.value && field.checkValidity()) go(withAsked({ day: field.value, page: "" }), true);
   });
   document.addEventListener("submit", (event) => {
-    if (event.target.id !== "map-day") return;
+    const fields = event.target.elements;
+    if (event.target.id === "map-day") go(withAsked({ day: fields.day.value, page: "" }), true);
+    else if (event.target.id === "map-city") go(withAsked({ city: fields.city.value, pincode: "", page: "" }), true);
+    else return;
     event.preventDefault();
-    go(withAsked({ day: event.target.elements.day.value, page: "" }), true);
   });
 
   // The slider says its day while it moves, and goes there when it is let go.

@@ -88,9 +88,9 @@ window.homeservePicture = (open) => {
     };
   }
 
-  function clusterItem([prefix, lat, lng, bookings, pincodes, over, grade], most) {
+  function clusterItem([prefix, lat, lng, bookings, pincodes, over, grade, city], most) {
     return {
-      key: prefix, name: prefix + "…", sub: pincodes + " pincodes", at: L.latLng(lat, lng), bookings, isOver: over,
+      key: prefix, name: city, sub: pincodes + (pincodes === 1 ? " pincode" : " pincodes"), at: L.latLng(lat, lng), bookings, isOver: over,
       radius: Math.max(9, 0.75 * radius(bookings, most)), style: look(grade, false),
       facts: [["Bookings", String(bookings), ""], ["Pincodes", String(pincodes), ""], ["Over a limit", String(over), ""]],
       foot: "Press to look closer.",
@@ -346,6 +346,7 @@ window.homeservePicture = (open) => {
 
   function draw() {
     const isFirst = data === null;
+    const city = data && data.city;
     data = JSON.parse(document.getElementById("map-data").textContent);
     if (isFirst) {
       readColours();
@@ -360,6 +361,7 @@ window.homeservePicture = (open) => {
         })
         .catch(() => {});
     }
+    if (!isFirst && data.city !== city) home();
     show(true);
     box.dataset.drawn = data.day;
     if (isFirst) performance.mark("map-drawn");

@@ -1,6 +1,7 @@
 """The map: every measured pincode of a day as a bubble, one of them beside it in full; and the same as a list."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -14,20 +15,27 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from core.formatting import indian, rupees
+from core.geo.cities import city_name
 from core.models.fields import PINCODE
 from core.web.doors import for_staff, frame, person
-from core.web.map.days import METRICS, NONE, WEEK, Day, Line, Metric, day_of, day_words, drawn, last_busy_day, measured_days
+from core.web.map.days import NONE, WEEK, Day, Line, day_of, day_words, last_busy_day, measured_days
+from core.web.map.grades import METRICS, Metric
 from core.web.map.panel import panel_of
-from core.web.words import moment
+from core.web.map.picture import drawn
+from core.web.words import moment, plural
 
 VIEWS: Final = ("map", "list")
 DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 # The slider's reach.
 SLIDER: Final = 28
-PER_PAGE: Final = 200
+CITY_ASKED: Final = re.compile(r"[1-9][0-9]{2}")
+PER_PAGE: Final = 100
 # Who has the browser run no script sees so many pincodes in place of the map; the list has them all.
-WITHOUT_SCRIPT: Final = 100
+WITHOUT_SCRIPT: Final = 25
 OVER_SHOWN: Final = 10
+PLACELESS_SHOWN: Final = 60
+# Stands for a pincode until its address is wanted: to write out each of thousands anew takes longer than to draw the map.
+ANY: Final = "000000"
 
 SORTS: Final[dict[str, tuple[str, Callable[[Line], Any]]]] = {
     "pincode": ("Pincode", lambda line: line.pincode),
@@ -52,6 +60,8 @@ class Asked:
     day: date | None = None
     metric: Metric = METRICS["ratio"]
     pincode: str = ""
+    # The first digits of a city's pincodes; empty: every city.
+    city: str = ""
     view: str = "map"
     sort: str = FIRST_SORT["ratio"]
     page: int = 1
@@ -59,6 +69,7 @@ class Asked:
     def address(self, **other: Any) -> str:
         """The address that asks for the same but this; what is usual is left out."""
         said = {
+            "city": self.city,
             "day": self.day.isoformat() if self.day else "",
             "metric": self.metric.name if self.metric.name != "ratio" else "",
             "view": self.view if self.view != "map" else "",
@@ -68,6 +79,11 @@ class Asked:
         }
         query = urlencode({name: value for name, value in said.items() if value})
         return f"{reverse('map')}?{query}" if query else reverse("map")
+
+    def opener(self) -> Callable[[str], str]:
+        """The address that asks for the same with this pincode open."""
+        before, _, after = self.address(pincode=ANY).rpartition(ANY)
+        return lambda pincode: f"{before}{pincode}{after}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ def day_map(request: HttpRequest) -> HttpResponse:
     if days is None:
         return render(request, "web/map/empty.html", context)
     day = asked.day or days[1]
-    shown = day_of(day, asked.metric, now=now)
+    shown = day_of(day, asked.metric, now=now, city=asked.city)
     context |= head(asked, shown, days, now=now) | body(asked, shown, now=now)
     context["panel"] = panel_of(asked.pincode, day, user=person(request), now=now) if asked.pincode else None
     return render(request, "web/map/map.html", context)
@@ -109,7 +125,7 @@ def day_map(request: HttpRequest) -> HttpResponse:
 def read(said: QueryDict, *, today: date) -> Asked:
     """Raises Unclear for a day, a metric, a pincode, a view or an order that there cannot be."""
     metric, view, pincode = said.get("metric") or "ratio", said.get("view") or "map", said.get("pincode") or ""
-    page = said.get("page") or "1"
+    page, city = said.get("page") or "1", said.get("city") or ""
     if metric not in METRICS:
         raise Unclear(f"There is no measure “{metric[:40]}”. There are: {', '.join(METRICS)}.")
     sort = said.get("sort") or FIRST_SORT[metric]
@@ -117,12 +133,14 @@ def read(said: QueryDict, *, today: date) -> Asked:
         raise Unclear(f"There is no view “{view[:40]}”. There are: map and list.")
     if pincode and not PINCODE.fullmatch(pincode):
         raise Unclear(f"“{pincode[:40]}” is no pincode: it is six digits, the first not 0.")
+    if city and not CITY_ASKED.fullmatch(city):
+        raise Unclear(f"“{city[:40]}” is no city: it is the first three digits of its pincodes.")
     if sort.removeprefix("-") not in SORTS:
         raise Unclear(f"The list has no order “{sort[:40]}”. There are: {', '.join(SORTS)}.")
     if not re.fullmatch(r"[1-9][0-9]{0,5}", page):
         raise Unclear(f"There is no page “{page[:40]}”.")
     day = day_asked(said.get("day") or "", today=today)
-    return Asked(day, METRICS[metric], pincode, view, sort, int(page))
+    return Asked(day, METRICS[metric], pincode, city, view, sort, int(page))
 
 
 def day_asked(text: str, *, today: date) -> date | None:
@@ -162,24 +180,42 @@ def head(asked: Asked, shown: Day, days: tuple[date, date], *, now: datetime) ->
         "as_map": asked.address(view=""),
         "as_list": asked.address(view="list"),
         "shut": asked.address(pincode=""),
+        "cities": cities(asked, shown),
+        "city": city_name(asked.city) if asked.city else "",
         "measured": moment(shown.measured_at, now=now) if shown.measured_at else None,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    digits: str
+    label: str
+    is_here: bool
+
+
+def cities(asked: Asked, shown: Day) -> list[City]:
+    """The cities that were measured that day, by their names; none where there is no choice. Of one name, their digits say which."""
+    digits = sorted({*shown.cities, *([asked.city] if asked.city else [])})
+    names = Counter(city_name(one) for one in digits)
+    found = [City(one, f"{name} {one}…" if names[name] > 1 else name, one == asked.city) for one in digits for name in [city_name(one)]]
+    return sorted(found, key=lambda city: city.label) if len(found) > 1 else []
 
 
 def body(asked: Asked, shown: Day, *, now: datetime) -> dict[str, Any]:
     lines = ordered(shown.lines, asked.sort)
     start = (asked.page - 1) * PER_PAGE if asked.view == "list" else 0
     count = PER_PAGE if asked.view == "list" else WITHOUT_SCRIPT
+    opening = asked.opener()
     return {
         "drawn": {"address": asked.address(), **drawn(shown)} if asked.view == "map" else None,
         "totals": totals(shown),
         "columns": columns(asked),
-        "lines": [(line, asked.address(pincode=line.pincode)) for line in lines[start : start + count]],
+        "lines": [(line, opening(line.pincode)) for line in lines[start : start + count]],
         "from_to": f"{indian(start + 1)} to {indian(min(start + count, len(lines)))} of {indian(len(lines))}",
         "newer": asked.address(page=asked.page - 1 if asked.page > 2 else "") if asked.view == "list" and asked.page > 1 else "",
         "older": asked.address(page=asked.page + 1) if asked.view == "list" and start + count < len(lines) else "",
-        "over": [(line, asked.address(pincode=line.pincode)) for line in shown.over[:OVER_SHOWN]],
-        "without_place": [(line.pincode, line.name, asked.address(pincode=line.pincode)) for line in shown.without_place],
+        "over": [(line, opening(line.pincode)) for line in shown.over[:OVER_SHOWN]],
+        "without_place": [(line.pincode, line.name, opening(line.pincode)) for line in shown.without_place[:PLACELESS_SHOWN]],
         "quiet": quiet(asked, shown, now=now),
         "weekday": f"last {shown.day:%a}",
         "heat": list(enumerate(shown.scale)),
@@ -238,8 +274,12 @@ def quiet(asked: Asked, shown: Day, *, now: datetime) -> Quiet | None:
         return None
     today = clock.business_day(now)
     day = day_words(shown.day, today=today)
-    words = f"No bookings on {day}. {indian(len(shown.lines))} pincodes measured." if shown.lines else f"{day} was not measured."
-    last = last_busy_day(shown.day) or last_busy_day(today + timedelta(days=1))
+    where = f" in {city_name(asked.city)}" if asked.city else ""
+    count = len(shown.lines)
+    words = f"No bookings{where} on {day}. {indian(count)} {plural(count, 'pincode', 'pincodes')} measured."
+    if not shown.lines:
+        words = f"No pincode{where} was measured on {day}." if asked.city else f"{day} was not measured."
+    last = last_busy_day(shown.day, asked.city) or last_busy_day(today + timedelta(days=1), asked.city)
     if last is None:
         return Quiet(words, "", "")
     return Quiet(words, f"Show {day_words(last, today=today)}, the last day with bookings", asked.address(day=last.isoformat()))
