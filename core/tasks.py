@@ -7,7 +7,7 @@ Every job's task can be called by the clock (`scheduled=True`: it runs if a slot
 import contextlib
 import time
 from datetime import date as calendar_day
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import Task, current_app, shared_task
@@ -55,6 +55,8 @@ def generate_pincode_analytics(
 
 
 def _day(given: str | calendar_day | None) -> calendar_day | None:
+    if isinstance(given, datetime):
+        return clock.business_day(given) if given.tzinfo else given.date()
     if not isinstance(given, str):
         return given
     try:

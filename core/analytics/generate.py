@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from core import clock
 from core.analytics import sql
+from core.models import PincodeAnalytics
 
 # How long a pincode is measured after its last booking.
 REMEMBERED = timedelta(days=90)
@@ -29,13 +30,14 @@ def generate(*, now: datetime, day: date | None = None, dry_run: bool = False) -
     days = [day] if day is not None else nightly_days(today)
     with transaction.atomic():
         rows = measure(days, now=now)
+        pincodes = PincodeAnalytics.objects.filter(date=days[-1], measured_at=now).count()
         if dry_run:
             transaction.set_rollback(True)
     closed = day if day is not None else today - timedelta(days=1)
     return {
         "date": closed.isoformat(),
         "days": len(days),
-        "pincodes": rows // len(days),
+        "pincodes": pincodes,
         "rows": rows,
         **({"dry_run": True} if dry_run else {}),
     }
@@ -61,7 +63,9 @@ def parameters(days: Sequence[date], *, now: datetime) -> list[Any]:
         start, end = clock.day_bounds(day)
         # Of a day closed earlier, the vendors then available stay: today's say nothing of last week.
         values += [day.isoformat(), stored(start), stored(min(end, now + INSTANT)), day < today, day < today - timedelta(days=1)]
-    return [*values, stored(now - REMEMBERED), stored(now)]
+    # Of a day long past, those count that had a booking in the 90 days before its end.
+    seen_from = min(now, clock.day_bounds(max(days))[1])
+    return [*values, stored(seen_from - REMEMBERED), stored(now)]
 
 
 def stored(moment: datetime) -> Any:

@@ -33,7 +33,8 @@ COLUMNS = (
 
 # `booked` and `peopled` step from one pincode to the next by the index, so that finding 2,000 pincodes among ten million
 # rows costs 2,000 probes and no scan. `days` says of each day: its date, its first moment, the first moment after it,
-# whether it is over, and whether its number of available vendors was settled when it was closed.
+# whether it is over, and whether its number of available vendors was settled when it was closed. `wanted` adds the rows that
+# exist of pincodes known no more (their last booking moved, their last vendor left): they, too, are corrected and closed.
 SELECT = """
 WITH RECURSIVE days (day, starts, ends, final, settled) AS (VALUES {days}),
 booked (pincode) AS (
@@ -74,15 +75,20 @@ measured AS (
     JOIN {booking} b ON b.created_at >= d.starts AND b.created_at < d.ends
     LEFT JOIN {signature} s ON s.booking_id = b.id AND s.status = 'signed'
     GROUP BY d.day, b.pincode
+),
+wanted (pincode, day, final, settled) AS (
+    SELECT k.pincode, d.day, d.final, d.settled FROM known k CROSS JOIN days d
+    UNION ALL
+    SELECT old.pincode, d.day, d.final, d.settled FROM days d JOIN {analytics} old ON old.date = d.day
+    WHERE old.pincode NOT IN (SELECT pincode FROM known)
 )
-SELECT k.pincode, d.day, COALESCE(m.total, 0), COALESCE(m.pending, 0), COALESCE(m.completed, 0), COALESCE(m.cancelled, 0),
+SELECT w.pincode, w.day, COALESCE(m.total, 0), COALESCE(m.pending, 0), COALESCE(m.completed, 0), COALESCE(m.cancelled, 0),
     COALESCE(a.available_vendors, v.available, 0), COALESCE(m.active, 0),
-    m.response, m.completion, m.satisfaction, COALESCE(m.revenue, 0), m.value, d.final, {moment}
-FROM known k
-CROSS JOIN days d
-LEFT JOIN measured m ON m.day = d.day AND m.pincode = k.pincode
-LEFT JOIN vendors v ON v.pincode = k.pincode
-LEFT JOIN {analytics} a ON d.settled AND a.is_final AND a.pincode = k.pincode AND a.date = d.day
+    m.response, m.completion, m.satisfaction, COALESCE(m.revenue, 0), m.value, w.final, {moment}
+FROM wanted w
+LEFT JOIN measured m ON m.day = w.day AND m.pincode = w.pincode
+LEFT JOIN vendors v ON v.pincode = w.pincode
+LEFT JOIN {analytics} a ON w.settled AND a.is_final AND a.pincode = w.pincode AND a.date = w.day
 WHERE true
 """
 
@@ -118,6 +124,6 @@ def upsert(days: int, vendor: str) -> str:
     """The measuring, written. Alert flags of rows that exist are kept; a new row's are down."""
     kept = ", ".join(f"{column} = excluded.{column}" for column in COLUMNS[2:])
     down = "false, false, false, '{}'" + ("::jsonb" if vendor == "postgresql" else "")
-    head, tail = select(days, vendor).rsplit("FROM known k", 1)
+    head, tail = select(days, vendor).rsplit("FROM wanted w", 1)
     into = INSERT.format(analytics=TABLES["analytics"], columns=", ".join(COLUMNS))
-    return f"{into} {head}, {down} FROM known k{tail} {KEEP_FLAGS.format(sets=kept)}"
+    return f"{into} {head}, {down} FROM wanted w{tail} {KEEP_FLAGS.format(sets=kept)}"

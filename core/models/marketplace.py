@@ -69,7 +69,7 @@ class Booking(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.service} in {self.pincode}"
+        return f"{self.service if self.service_id else 'Booking'} in {self.pincode}"
 
     @property
     def scheduled_end(self) -> datetime:

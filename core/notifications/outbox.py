@@ -199,7 +199,7 @@ class _Writer:
         self.tally.fresh |= keys
 
     def _count_left_out(self, person: Target, notice: Notice, verdicts: Verdicts, left_out: list[list[Any]]) -> None:
-        for reason, methods in verdicts.reasons.items():
+        for reason, methods in ((str(reason), methods) for reason, methods in verdicts.reasons.items()):
             self.tally.suppressed[reason] = self.tally.suppressed.get(reason, 0) + 1
             if reason == "already_told":
                 self.tally.told.add(notice.key)

@@ -40,9 +40,9 @@ class OverCap(Exception):
     """An identifier, or who asks, has used up its codes or its tries; there is no further code for a while. Says so in words."""
 
 
-def normalised(identifier: str) -> str:
-    """The one form of an email or phone that codes are kept under."""
-    plain = identifier.strip().lower()
+def normalised(identifier: object) -> str:
+    """The one form of an email or phone that codes are kept under; of nothing at all, the empty one, which is nobody's."""
+    plain = "" if identifier is None else str(identifier).strip().lower()
     return plain if "@" in plain else plain.translate({ord(c): None for c in " -()"})
 
 

@@ -1,11 +1,11 @@
 """Which day a booking belongs to, which pincodes have a row, and which days a run measures (docs/rules.md, 1 and 3)."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from core import tasks
-from core.models import Booking, PincodeAnalytics, Role
+from core.models import Booking, PincodeAnalytics, Role, User
 from tests.messaging.market import MONDAY, SUNDAY, booked, ist, row
 from tests.people import HOME, NEXT_DOOR, person
 
@@ -108,10 +108,23 @@ def test_the_vendors_of_a_closed_day_stay_those_of_its_closing(frozen, vera, vir
     assert (row(SATURDAY).available_vendors, row(SUNDAY).available_vendors, row(MONDAY).available_vendors) == (1, 2, 2)
 
 
+def test_the_rows_of_a_pincode_known_no_more_are_corrected_and_closed(frozen, viren):
+    """Its bookings turn out to be next door's, its people leave: what stands of it is put right, nothing is added."""
+    booked(6, at=ist(SUNDAY))
+    tasks.generate_pincode_analytics()
+    Booking.objects.update(pincode=NEXT_DOOR)
+    User.objects.update(is_active=False)
+    frozen.move_to(ist(MONDAY + timedelta(days=1), 1))
+    assert tasks.generate_pincode_analytics()["pincodes"] == 1
+    assert (row(SUNDAY).total_bookings, row(MONDAY).is_final) == (0, True)
+    assert row(SUNDAY, NEXT_DOOR).total_bookings == 6
+    assert not PincodeAnalytics.objects.filter(pincode=row(SUNDAY).pincode, date=MONDAY + timedelta(days=1)).exists()
+
+
 # --- Told a day ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", ["2026-11-10", date(2026, 11, 10)])
+@pytest.mark.parametrize("given", ["2026-11-10", date(2026, 11, 10), datetime(2026, 11, 10), ist(date(2026, 11, 10), 0, 1)])
 def test_told_a_day_it_measures_that_day_alone(frozen, given):
     booked(3, at=ist(date(2026, 11, 10)))
     result = tasks.generate_pincode_analytics(given)
@@ -123,6 +136,15 @@ def test_told_today_it_leaves_the_day_open(frozen):
     booked(1, at=ist(MONDAY, 8))
     tasks.generate_pincode_analytics("2026-11-16")
     assert row(MONDAY).is_final is False
+
+
+def test_told_a_day_long_past_it_knows_the_pincodes_of_that_time(frozen):
+    booked(2, at=ist(date(2024, 1, 15)))
+    User.objects.update(is_active=False)
+    assert tasks.generate_pincode_analytics("2024-01-15")["pincodes"] == 1
+    assert row(date(2024, 1, 15)).total_bookings == 2
+    tasks.generate_pincode_analytics()
+    assert not PincodeAnalytics.objects.exclude(date=date(2024, 1, 15)).exists()
 
 
 @pytest.mark.parametrize("given", ["yesterday", "2026-02-30", "16.11.2026", "", "2026-11-17", date(2026, 11, 17)])

@@ -140,10 +140,13 @@ def test_a_phone_gets_its_code_by_sms(kiran):
     assert verify("+919845000006", passwords.code_of(OneTimePassword.objects.get().pk)) is True
 
 
-@pytest.mark.parametrize(("identifier", "method"), [("+919845000006", "email"), (KIRAN, "sms"), ("", "email"), ("  ", "sms")])
+@pytest.mark.parametrize(
+    ("identifier", "method"), [("+919845000006", "email"), (KIRAN, "sms"), ("", "email"), ("  ", "sms"), (None, "email"), (5, "sms")]
+)
 def test_an_identifier_that_the_method_does_not_reach_is_no_address(db, identifier, method):
     sent = NotificationService.send_and_store_otp(identifier, method=method)
     assert (bool(sent), sent.suppressed) == (False, {"no_address": 1})
+    assert verify(identifier, "123456") is False
     assert not OneTimePassword.objects.exists()
 
 
