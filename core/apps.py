@@ -20,3 +20,5 @@ class CoreConfig(AppConfig):
         # Models can be imported from here on, and not before.
         import_module("core.audit").watch()
         import_module("core.system_checks")
+        # What a worker may be asked for beside the jobs.
+        import_module("core.demo.going")

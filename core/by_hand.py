@@ -20,6 +20,8 @@ LEASE: Final = timedelta(minutes=30)
 # What a hint has not brought to a worker after so long, is hurried again.
 HINTED_AGAIN: Final = timedelta(seconds=20)
 TEST: Final = "test_system"
+# Work that is no job of the schedule, by its name: whoever declares it puts it here, as the demo its city's going.
+WORK: Final[dict[str, Callable[[ScheduleRun], dict[str, Any]]]] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,8 @@ def run_all_asked() -> int:
 def _asked_work(run: ScheduleRun) -> Counts:
     if run.job == by_hand.TEST:
         return test_notification_system()
+    if run.job in by_hand.WORK:
+        return by_hand.WORK[run.job](run)
     return jobs.perform(run.job, now=clock.now(), actor=run.actor)
 
 

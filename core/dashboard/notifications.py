@@ -121,7 +121,7 @@ def begin(name: str, *, actor: User, now: datetime) -> ScheduleRun:
     return by_hand.ask(name, actor=actor, now=now)
 
 
-def hurry(task_id: str) -> None:
+def hurry(task_id: str, *, queue: str = "monitoring") -> None:
     """Have it begun soon. Returns at once, whatever the broker does; a hint that is lost is made up for within a minute."""
     if handover.serving:
         # The server's own thread looks for it.
@@ -130,11 +130,11 @@ def hurry(task_id: str) -> None:
         # Nobody else is there to do it: no server, no worker.
         tasks.run_asked.apply_async(args=(task_id,), task_id=task_id)
         return
-    threading.Thread(target=_hint, args=(task_id,), name="hint", daemon=True).start()
+    threading.Thread(target=_hint, args=(task_id, queue), name="hint", daemon=True).start()
 
 
-def _hint(task_id: str) -> None:
+def _hint(task_id: str, queue: str) -> None:
     try:
-        current_app.send_task("core.tasks.run_asked", args=(task_id,), task_id=task_id, queue="monitoring", retry=False)
+        current_app.send_task("core.tasks.run_asked", args=(task_id,), task_id=task_id, queue=queue, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("job_not_hurried", error=str(error))

@@ -1,5 +1,6 @@
 """People: who there is, what their role is, and whether they may come in."""
 
+import re
 from typing import Any, Final
 
 from django.db.models import Q, QuerySet
@@ -17,13 +18,17 @@ from core.dashboard.strict import OneOf, Paged, Pincode, Strict, Text, Truth
 from core.models import Role, User
 
 BY_NUMBER: Final = Order(("id",), (int,))
+MOST_WORDS: Final = 5
+# In India; abroad, as it is kept.
+HOME_CODE: Final = "91"
+PHONE: Final = re.compile(r"(?:\+?91|0)?(?P<number>[6-9]\d{9})|\+(?P<abroad>[1-9]\d{6,14})")
 
 
 class UserQuery(Paged):
     role = OneOf(lambda: Role.values, required=False)
     is_active = Flag(required=False)
     pincode = Pincode(required=False)
-    search = Text(required=False, max_length=100, help_text="The beginning of a username or email.")
+    search = Text(required=False, max_length=100, help_text="The beginnings of names, a username or an email; or a whole phone number.")
 
 
 class UserForm(Strict):
@@ -82,8 +87,22 @@ def filtered(said: Said) -> QuerySet[User]:
     """The people whom the filters leave."""
     rows: QuerySet[User] = User.objects.filter(**{name: said[name] for name in ("role", "is_active", "pincode") if name in said})
     if "search" in said:
-        rows = rows.filter(Q(username__istartswith=said["search"]) | Q(email__istartswith=said["search"]))
+        rows = rows.filter(called(said["search"]))
     return rows
+
+
+def called(text: str) -> Q:
+    """Those whom these words may mean: each begins a name, the username or the email; or all of it is their phone number."""
+    whole, digits = Q(), re.sub(r"[ ()-]", "", text)
+    if is_phone := PHONE.fullmatch(digits):
+        whole = Q(phone=f"+{is_phone['abroad'] or HOME_CODE + is_phone['number']}")
+    words = Q()
+    for word in text.split()[:MOST_WORDS]:
+        begins = Q()
+        for name in ("first_name", "last_name", "username", "email"):
+            begins |= Q(**{f"{name}__istartswith": word})
+        words &= begins
+    return words | whole if whole else words
 
 
 def row_of(user: User) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from core.demo import team
+from core import schedule
+from core.demo import city, replay, team
 from core.models import AlertEvent, BusinessAlert
 from tests.demo.conftest import SEED
 from tests.people import meet
@@ -25,6 +26,21 @@ def alerts(now: datetime, how_many: int = 40) -> None:
 def who_did_what() -> list[tuple[str, str, str, str]]:
     steps = AlertEvent.objects.exclude(actor=None).order_by("alert__fingerprint", "at", "id")
     return list(steps.values_list("alert__fingerprint", "actor__username", "kind", "reason"))
+
+
+def test_what_came_in_the_last_three_hours_is_left_to_whoever_looks_at_the_demo(now, monkeypatch):
+    """The city is built without its bookings, which take a minute; what is asked is when the team looks, and when no more."""
+    hours = [now - timedelta(hours=back) for back in range(30, 0, -1)]
+    looked: list[datetime] = []
+    monkeypatch.setattr(city, "load", lambda **_: {})
+    monkeypatch.setattr(city, "advance", lambda **_: {})
+    monkeypatch.setattr(replay, "measure", lambda *_, **__: {})
+    monkeypatch.setattr(replay, "call_command", lambda *_, **__: None)
+    monkeypatch.setattr(replay, "_slots", lambda *_: [(hour, "payment_holds") for hour in hours])
+    monkeypatch.setattr(schedule, "run_slot", lambda *_, **__: {})
+    monkeypatch.setattr(team, "look", lambda *, now, seed: looked.append(now))
+    replay.build(now=now, seed=SEED, progress=lambda _: None)
+    assert looked == [hour for hour in hours if hour < now - timedelta(hours=3)]
 
 
 def test_some_are_acknowledged_some_are_not_each_by_whose_they_are(now):

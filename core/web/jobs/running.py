@@ -15,9 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import by_hand, clock, jobs, schedule
+from core.alerts.check import checks
 from core.dashboard.campaigns import campaign_named
 from core.dashboard.notifications import begin, hurry
 from core.dashboard.schedule import job_or_404
+from core.demo import going
 from core.formatting import indian
 from core.masking import mask, mask_text
 from core.messaging.campaign import campaigns
@@ -87,9 +89,11 @@ def send_campaign(request: HttpRequest, name: str) -> HttpResponse:
 @never_cache
 @for_staff
 def run_job(request: HttpRequest, name: str) -> HttpResponse:
-    """Asks, and with `asked` (the moment of the question) runs."""
+    """Asks, and with `asked` (the moment of the question) runs. Leads back to where it was asked for: the alerts, else the schedule."""
     job = job_or_404(name)
-    return _ask_or_begin(request, job, here="schedule", action=reverse("job-run", args=[name]), back=reverse("schedule"))
+    here = "alerts" if request.GET.get("from") == "alerts" else "schedule"
+    action = reverse("job-run", args=[name]) + ("?from=alerts" if here == "alerts" else "")
+    return _ask_or_begin(request, job, here=here, action=action, back=reverse(here))
 
 
 def _ask_or_begin(request: HttpRequest, job: schedule.Job, *, here: str, action: str, back: str) -> HttpResponse:
@@ -223,6 +227,8 @@ class Outcome:
     by: str
     asked: str
     is_over: bool
+    # While it goes on.
+    doing: str
     words: str
     counts: list[tuple[str, str]]
     left_out: str
@@ -241,6 +247,7 @@ def outcome_of(run: ScheduleRun, *, now: datetime) -> Outcome:
         by=_who(run.actor) if run.actor else ("The schedule" if run.slot else "A command"),
         asked=long_day(run.started_at),
         is_over=run.status not in (ScheduleRun.Status.ASKED, ScheduleRun.Status.RUNNING),
+        doing=_doing(run.job),
         words=mask_text(outcome(run)),
         counts=[(name.replace("_", " "), indian(count)) for name, count in numbers],
         is_slot=run.slot is not None,
@@ -252,7 +259,14 @@ def _label(job: str) -> str:
     try:
         return schedule.job_named(job).label
     except LookupError:
-        return "Test messages" if job == by_hand.TEST else job.replace("_", " ").capitalize()
+        labels = {by_hand.TEST: "Test messages", going.JOB: "Removing the demo city"}
+        return labels.get(job) or job.replace("_", " ").capitalize()
+
+
+def _doing(job: str) -> str:
+    if job in campaigns or job in checks:
+        return "It is deciding whom to write to." if job in campaigns else "It is looking for what is stuck."
+    return "All of it goes at once." if job == going.JOB else "It is at work."
 
 
 def run_shown(request: HttpRequest, *, job: str = "", now: datetime) -> Outcome | None:

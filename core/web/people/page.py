@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -12,19 +14,21 @@ from django.views.decorators.http import require_POST, require_safe
 from knox.models import AuthToken
 from rest_framework.exceptions import ValidationError
 
-from core import access, audit, clock
+from core import access, clock
 from core.dashboard import tokens
 from core.dashboard.errors import body
+from core.dashboard.notifications import hurry
 from core.dashboard.pages import part_of
 from core.dashboard.strict import query_of
 from core.dashboard.users import BY_NUMBER, UserQuery, filtered
-from core.demo import city
+from core.demo import city, going
 from core.formatting import indian
 from core.masking import mask_text
 from core.models import Booking, Role, User
 from core.web import demo
 from core.web.answers import see_other
 from core.web.doors import for_staff, frame, person
+from core.web.jobs.running import run_shown
 from core.web.words import Moment, initials, moment, plural, short_name
 
 WHY_NOT: Final = "Only a super admin may change roles and tokens."
@@ -108,18 +112,16 @@ def revoke_token(request: HttpRequest, token_id: str) -> HttpResponse:
 @require_POST
 @for_staff
 def remove_demo(request: HttpRequest) -> HttpResponse:
-    """Take the demo city away, for a person who is not part of it."""
+    """Have the demo city taken away, for a person who is not part of it. The page shown next says how far that is."""
     now, user = clock.now(), person(request)
     if not demo.is_there():
         messages.warning(request, "The demo city has gone already.")
     elif demo.is_of_it(user):
         messages.error(request, demo.IS_OF_IT)
     else:
-        counts = city.remove()
-        demo.forget()
-        audit.enter_act("remove the demo city", actor=user, more=counts, now=now)
-        said = ", ".join(f"{indian(count)} {what}" for what, count in counts.items() if count)
-        messages.success(request, f"The demo city is gone: {said}.")
+        run = going.ask(actor=user, now=now)
+        transaction.on_commit(partial(hurry, run.task_id, queue="maintenance"))
+        return see_other("people", query=f"run={run.pk}")
     return see_other("people")
 
 
@@ -153,9 +155,14 @@ def token_line(row: AuthToken, *, now: datetime) -> TokenLine:
 
 def _asks(request: HttpRequest, *, may_change: bool, now: datetime) -> dict[str, Any]:
     """The question that the address asks for, if it may be asked."""
-    found: dict[str, Any] = {"demo_there": may_change and demo.is_there(), "demo_is_mine": demo.is_of_it(person(request))}
+    run = run_shown(request, job=going.JOB, now=now) if may_change else None
+    if run is not None and run.is_over:
+        demo.forget()
+    is_there = may_change and demo.is_there()
+    found: dict[str, Any] = {"demo_there": is_there, "demo_is_mine": demo.is_of_it(person(request)), "run": run}
     if not may_change:
         return found
+    found["demo_is_going"] = is_there and going.under_way(now=now) is not None
     if (token_id := request.GET.get("revoke", "")) and "\0" not in token_id:
         row = AuthToken.objects.filter(token_key=token_id).select_related("user").first()
         found["revokes"] = token_line(row, now=now) if row else None
