@@ -47,17 +47,20 @@ class Line:
     p90: timedelta | None
 
 
-def response_times(since: date, until: date, *, by: Collection[str] = ("type",), types: Collection[str] | None = None) -> list[Line]:
+def response_times(
+    since: date, until: date, *, by: Collection[str] = ("type",), types: Collection[str] | None = None, from_monday: bool = True
+) -> list[Line]:
     """The episodes that began on these business days, both included, grouped by some of BY.
 
     Percentiles are interpolated, as PostgreSQL's percentile_cont. An episode belongs to the week it began in; a time to
-    acknowledge to the person who first did, a time to resolve to the one who resolved. `types` leaves out all others.
+    acknowledge to the person who first did, a time to resolve to the one who resolved. `types` leaves out all others. Weeks begin on
+    Mondays; with `from_monday` False they are the seven days from `since` on, and so forth, each called by its first day.
     Raises ValueError for a range that is empty or longer than a year and a bit, and for an unknown group.
     """
     unknown = set(by) - set(BY)
     if unknown:
         raise ValueError(f"by: there is no {', '.join(sorted(unknown))}; there are {', '.join(BY)}.")
-    weeks = list(_weeks(since, until))
+    weeks = list(_weeks(since, until, since - timedelta(days=since.weekday()) if from_monday else since))
     if not 0 < len(weeks) <= MOST_WEEKS:
         raise ValueError(f"until: the range must have 1 to {MOST_WEEKS} weeks, and this one has {len(weeks)}.")
     statement, values = _statement(weeks, by, types)
@@ -96,14 +99,22 @@ def _minutes(time: timedelta | None) -> Decimal | None:
     return None if time is None else Decimal(str(round(time.total_seconds() / 60, 1)))
 
 
-def _weeks(since: date, until: date) -> Iterator[tuple[date, datetime, datetime]]:
-    """The weeks of the range: Monday, first moment and end, cut to the range. In the business time zone, which no database knows."""
-    monday = since - timedelta(days=since.weekday())
-    while monday <= until:
-        begins, ends = max(monday, since), min(monday + WEEK, until + timedelta(days=1))
+def last_two_weeks(today: date, *, by: Collection[str], types: Collection[str] | None = None) -> tuple[date, date, list[Line]]:
+    """The last seven days, today among them, beside the seven before: the first day of each, and the lines of both, by week as well.
+
+    A week by the calendar would have nothing to say on a Monday morning.
+    """
+    this = today - WEEK + timedelta(days=1)
+    return this, this - WEEK, response_times(this - WEEK, today, by=(*by, "week"), types=types, from_monday=False)
+
+
+def _weeks(since: date, until: date, first: date) -> Iterator[tuple[date, datetime, datetime]]:
+    """The weeks of the range: first day, first moment and end, cut to the range. In the business time zone, which no database knows."""
+    while first <= until:
+        begins, ends = max(first, since), min(first + WEEK, until + timedelta(days=1))
         if begins < ends:
-            yield monday, clock.day_start(begins), clock.day_start(ends)
-        monday += WEEK
+            yield first, clock.day_start(begins), clock.day_start(ends)
+        first += WEEK
 
 
 def _line(row: Sequence[Any]) -> Line:

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core.alerts.record import response_times
+from core.alerts.record import last_two_weeks, response_times
 from core.models import AlertEvent, BusinessAlert
 from tests.people import meet
 
@@ -63,6 +63,17 @@ def test_what_has_no_time_yet_is_counted_by_itself(now, omar):
         ("resolved", 1, HOUR),
         ("resolved unacknowledged", 1, None),
     ]
+
+
+def test_the_last_seven_days_have_something_to_say_on_a_monday_morning(now, omar):
+    """`now` is a Monday, 9:00: a week by the calendar has just begun."""
+    for days, minutes in ((1, 20), (6, 20), (7, 60), (13, 60), (14, 500)):
+        episode(now - days * DAY, opened(), ("acknowledged", minutes * MINUTE, omar))
+    first, earlier, lines = last_two_weeks(MONDAY, by=())
+    assert (first, earlier) == (MONDAY - 6 * DAY, MONDAY - 13 * DAY)
+    assert told(lines, "week", "count", "median") == [
+        (earlier, 2, 60 * MINUTE), (earlier, 2, None), (first, 2, 20 * MINUTE), (first, 2, None),
+    ]  # fmt: skip
 
 
 def test_each_opening_is_an_episode_of_its_own_in_its_own_week(now, omar):

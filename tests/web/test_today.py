@@ -256,7 +256,10 @@ def test_how_long_alerts_waited_for_somebody_stands_beside_last_week(as_omar, om
         AlertEvent.objects.create(alert=alert, at=opened, kind="opened")
         AlertEvent.objects.create(alert=alert, at=opened + timedelta(minutes=minutes), kind="acknowledged", actor=omar)
     page = text_of(as_omar)
-    assert '>20 min</dd><dd class="fig__c"><span class="delta delta--good">▼ 40 min</span> this week against last · p90 20 min' in page
+    assert (
+        '>20 min</dd><dd class="fig__c"><span class="delta delta--good">▼ 40 min</span> last 7 days against the 7 before · p90 20 min'
+        in page
+    )
 
 
 def test_a_slot_that_was_missed_is_said_beside_the_job_s_last_run(as_omar):

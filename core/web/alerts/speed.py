@@ -1,4 +1,4 @@
-"""How fast the team is: this week's times to acknowledge and to resolve against last week's, by type. People's alone."""
+"""How fast the team is: times to acknowledge and to resolve of the last 7 days against those of the 7 before, by type. People's alone."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A median and the time that nine of ten keep within, empty without any; and the median against last week's."""
+    """A median and the time that nine of ten keep within, empty without any; and the median against that of the 7 days before."""
 
     median: str
     p90: str
-    # Last week's median.
+    # The median of the 7 days before.
     last: str = ""
     # "better", "worse", "same"; empty: there is nothing to hold it against.
     change: str = ""
@@ -53,14 +53,12 @@ def _key(types: Collection[str] | None, *, now: datetime) -> str:
 
 
 def _measured(types: Collection[str] | None, *, now: datetime) -> list[Speed]:
-    today = clock.business_day(now)
-    monday = today - timedelta(days=today.weekday())
-    lines = record.response_times(monday - record.WEEK, today, by=("type", "week"), types=types)
+    first, earlier, lines = record.last_two_weeks(clock.business_day(now), by=("type",), types=types)
     of = {(line.type, line.what, line.week): line for line in lines if line.who == PEOPLE}
     names = sorted({name for name, _, _ in of}, key=type_label)
 
     def time(name: str, what: str) -> Time:
-        this, last = of.get((name, what, monday)), of.get((name, what, monday - record.WEEK))
+        this, last = of.get((name, what, first)), of.get((name, what, earlier))
         before = last.median if last else None
         if this is None or this.median is None or this.p90 is None:
             return Time("", "", span(before) if before is not None else "")

@@ -95,22 +95,22 @@ def _unowned(totals: dict[str, Any], lines: list[AlertLine]) -> Figure:
 
 
 def _acknowledged(user: User, *, now: datetime) -> Figure:
-    """The median of the alerts that opened this week, beside those of last week; people's own steps only."""
-    today = clock.business_day(now)
-    monday = today - timedelta(days=today.weekday())
+    """The median of the alerts that opened in the last 7 days, beside those of the 7 before; people's own steps only."""
     types = (FINANCE_SEES,) if user.role == Role.FINANCE else None
-    lines = record.response_times(monday - timedelta(days=7), today, by=("week",), types=types)
+    first, earlier, lines = record.last_two_weeks(clock.business_day(now), by=(), types=types)
     weeks = {line.week: line for line in lines if line.what == record.ACKNOWLEDGED}
-    this, last = weeks.get(monday), weeks.get(monday - timedelta(days=7))
+    this, last = weeks.get(first), weeks.get(earlier)
     before = last.median if last else None
     if this is None or this.median is None:
-        words = f"nobody acknowledged one this week; {span(before)} last week" if before is not None else "nobody acknowledged one yet"
+        words = (
+            f"nobody acknowledged one in 7 days; {span(before)} in the 7 before" if before is not None else "nobody acknowledged one yet"
+        )
         return Figure("Time to acknowledge, median", "none", "", words)
     p90 = f" · p90 {span(this.p90)}" if this.p90 is not None else ""
     if before is None:
-        return Figure("Time to acknowledge, median", span(this.median), "", f"this week, the first that is known{p90}")
+        return Figure("Time to acknowledge, median", span(this.median), "", f"of the last 7 days, the first that are known{p90}")
     by = change((this.median - before).total_seconds() // 60, span(this.median - before), is_bad=True)
-    return Figure("Time to acknowledge, median", span(this.median), "", f"this week against last{p90}", by)
+    return Figure("Time to acknowledge, median", span(this.median), "", f"last 7 days against the 7 before{p90}", by)
 
 
 def alert_lines(alerts: QuerySet[BusinessAlert], *, now: datetime) -> list[AlertLine]:
