@@ -108,6 +108,7 @@ API: Final[Mapping[str, Rule]] = {
     "admin-dashboard/notifications/alerts/": reads(STAFF),
     "admin-dashboard/notifications/alerts/export/": reads(STAFF),
     "admin-dashboard/notifications/alerts/<uuid:alert_id>/": reads(STAFF),
+    "admin-dashboard/notifications/alerts/<uuid:alert_id>/items/export/": reads(STAFF),
     **{f"admin-dashboard/notifications/alerts/<uuid:alert_id>/{step}/": writes(STAFF) for step in ALERT_STEPS},
     "admin-dashboard/analytics/pincode/": reads(OPERATORS),
     "admin-dashboard/analytics/pincode/export/": reads(OPERATORS),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 from core.alerts import items
 from core.alerts.check import RANK
@@ -26,6 +27,8 @@ Severity = BusinessAlert.Severity
 
 # Who hears of more alerts than this at once gets one message that lists them.
 SINGLY = 3
+# Of the run that makes it, and of its wording.
+MANY = "alert_digest"
 LISTED = 20
 
 # Of each person: what they hear, and by which methods.
@@ -103,14 +106,16 @@ class Telling:
         worst = worst_first[0]
         severity = max((saying.severity for saying in sayings), key=lambda severity: RANK[severity])
         run = MessagingRun.objects.create(
-            name="alert_digest", started_at=self.now, rule={"more_than": SINGLY, "alerts": len(sayings), "reason": "many at once"}
+            name=MANY,
+            started_at=self.now,
+            rule={"more_than": SINGLY, "alerts": len(sayings), "reason": "many at once", "ids": [str(one.alert.pk) for one in worst_first]},
         )
         notice = Notice(
-            kind=replace(_kind_of(sayings), template="alert_digest"),
+            kind=replace(_kind_of(sayings), template=MANY),
             key="alerts:" + blake2b(" ".join(sorted(saying.key for saying in sayings)).encode(), digest_size=16).hexdigest(),
             context=_context_of_many(worst_first),
             methods=methods,
-            link_url="/dashboard/",
+            link_url=f"/dashboard/alerts/?told={run.pk}",
             metadata={
                 "alert_id": str(worst.alert.pk),
                 "alert_ids": [str(saying.alert.pk) for saying in worst_first],
@@ -127,6 +132,12 @@ class Telling:
         for saying in sayings:
             saying.tally.add(tally)
         return run
+
+
+def told_by(run_id: UUID) -> list[UUID]:
+    """The alerts that one message listed, by the run that made it; none for another run."""
+    rule = MessagingRun.objects.filter(pk=run_id, name=MANY).values_list("rule", flat=True).first() or {}
+    return [UUID(one) for one in rule.get("ids", ())]
 
 
 def _union(methods: Iterable[Iterable[str]]) -> tuple[str, ...]:

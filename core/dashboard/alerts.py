@@ -175,6 +175,21 @@ class AlertExport(Resource):
         return csv_file("alerts", columns, lines(), user=self.user, asked=said, now=clock.now())
 
 
+class ItemExportQuery(Query):
+    state = OneOf(lambda: ("open", "cleared"), required=False, default="open")
+
+
+class AlertItemExport(Resource):
+    @endpoint("Export an alert's items", query=ItemExportQuery, answers={(200, CSV): OpenApiTypes.BINARY})
+    def get(self, request: Request, said: Said, alert_id: UUID) -> StreamingHttpResponse:
+        """CSV of what is still stuck, worst first; or of what cleared, the latest first."""
+        alert, now, columns = found(self.user, alert_id), clock.now(), list(Item._declared_fields)
+        rows = alert.items.filter(cleared_at__isnull=said["state"] == "open")
+        ordered = items_worst_first(rows, now=now) if said["state"] == "open" else rows.order_by("-cleared_at", "pk")
+        lines = ([row[name] for name in columns] for row in map(item_of, ordered.iterator(chunk_size=500)))
+        return csv_file("alert-items", columns, lines, user=self.user, asked={"alert": alert.pk, **said}, now=now)
+
+
 # --- Steps --------------------------------------------------------------------------------------------------------------
 
 

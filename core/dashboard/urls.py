@@ -83,6 +83,7 @@ urlpatterns: list[URLPattern] = [
     path(ALERTS, alerts.Alerts.as_view(), name="api-alerts"),
     path(f"{ALERTS}export/", alerts.AlertExport.as_view(), name="api-alerts-export"),
     path(f"{ALERTS}<uuid:alert_id>/", alerts.AlertOne.as_view(), name="api-alert"),
+    path(f"{ALERTS}<uuid:alert_id>/items/export/", alerts.AlertItemExport.as_view(), name="api-alert-items-export"),
     *(path(f"{ALERTS}<uuid:alert_id>/{name}/", view.as_view(), name=f"api-alert-{name}") for name, view in alerts.STEPS.items()),
     path("admin-dashboard/analytics/pincode/", analytics.Days.as_view(), name="api-analytics"),
     path("admin-dashboard/analytics/pincode/export/", analytics.DayExport.as_view(), name="api-analytics-export"),

@@ -52,6 +52,19 @@ def test_four_alerts_in_one_evaluation_are_one_message_of_their_type_that_lists_
     assert "₹1,000 at risk" in message.message
 
 
+def test_its_link_leads_to_the_list_of_those_alerts_as_far_as_its_reader_may_see_them(omar, farah, as_farah, frozen, now, settings):
+    an_alert(now, title="Held elsewhere", alert_type="payment_hold")
+    held_in(["560001", "560002", "560003", "560004"], now, settings)
+    reconcile(HOLDS, now=now)
+    link = NotificationLog.objects.get(method="email", recipient=farah).content.link_url
+    BusinessAlert.objects.filter(region="560001").update(alert_type="booking_timeout")
+    page = as_farah.get(link).content.decode()
+    assert page.count('data-alert="') == 3
+    assert "Held elsewhere" not in page
+    for other in ("x", new_id()):
+        assert 'data-alert="' not in as_farah.get(f"/dashboard/alerts/?told={other}").content.decode()
+
+
 def test_each_alerts_own_history_says_that_it_was_told(omar, now, settings):
     held_in(["560001", "560002", "560003", "560004"], now, settings)
     reconcile(HOLDS, now=now)

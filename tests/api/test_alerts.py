@@ -1,11 +1,13 @@
 """Alerts through the API: worst first, step by step, of two people one."""
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from core.models import AlertEvent, BusinessAlert
+from core.models import AlertEvent, AlertItem, BusinessAlert
 from tests.api.callers import named_fields
 from tests.api.conventions import entries, queries_of, survives_nonsense
 from tests.api.world import AT, alert_of
@@ -181,3 +183,28 @@ def test_the_same_step_with_the_same_key_is_taken_once(api, omar):
     assert [answer.status_code for answer in answers] == [200, 200]
     assert AlertEvent.objects.count() == 1
     assert BusinessAlert.objects.get(pk=alert.pk).version == 0
+
+
+def test_an_alerts_items_are_a_file_that_is_safe_in_a_spreadsheet_and_only_for_who_may_read_it(api, omar, farah, now):
+    payments, bookings = alert_of(alert_type="payment_hold"), alert_of(alert_type="booking_timeout")
+    AlertItem.objects.all().delete()
+    for number, (alert, label, cleared) in enumerate(
+        [(payments, "=HYPERLINK(1)", None), (payments, "Released", now), (bookings, "Overdue", None)]
+    ):
+        AlertItem.objects.create(
+            alert=alert,
+            object_type="payment",
+            object_id=str(number),
+            label=label,
+            since=now,
+            severity="high",
+            rupees=150,
+            cleared_at=cleared,
+        )
+    where = f"{URL}{payments.pk}/items/export/"
+    for caller in (api(omar), api(farah)):
+        lines = list(csv.DictReader(io.StringIO(caller.get(where).getvalue().decode())))
+        assert [(line["label"], line["rupees"], line["cleared_at"]) for line in lines] == [("'=HYPERLINK(1)", "150.00", "")]
+    assert "Released" in api(omar).get(where, state="cleared").getvalue().decode()
+    assert api(farah).get(f"{URL}{bookings.pk}/items/export/").status_code == 404
+    assert [entry.additional_data["act"] for entry in entries(action=3)] == ["export alert-items"] * 3

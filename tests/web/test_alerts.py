@@ -7,11 +7,12 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils.html import escape
 
 from core import clock
 from core.alerts import steps
-from core.models import AlertEvent, AlertItem, BusinessAlert, Role, User
+from core.models import AlertEvent, AlertItem, BusinessAlert, Role, ScheduleRun, User
 from tests.people import person
 from tests.web.alerts_world import HOUR, LIST, an_alert, take, text_of, url_of
 
@@ -222,7 +223,7 @@ def test_it_costs_the_same_for_thirty_as_for_three(as_omar, omar):
 
     more(3)
     alert = BusinessAlert.objects.exclude(status="resolved").first()
-    costs = {LIST: 16, f"{LIST}?view=board": 15, url_of(alert): 30}
+    costs = {LIST: 17, f"{LIST}?view=board": 16, url_of(alert): 30}
     few = {}
     for url in costs:
         text_of(as_omar, url)
@@ -236,3 +237,26 @@ def test_it_costs_the_same_for_thirty_as_for_three(as_omar, omar):
         with CaptureQueriesContext(connection) as counted:
             text_of(as_omar, url)
         assert len(counted) == few[url] <= most, url
+
+
+# --- Checks, run by hand ------------------------------------------------------------------------------------------------
+
+
+def test_where_nothing_is_open_it_says_when_each_check_looked_and_one_can_have_it_look_now(as_omar, farah):
+    ScheduleRun.objects.create(job="payment_holds", status="done", started_at=clock.now() - HOUR, finished_at=clock.now())
+    page = text_of(as_omar)
+    checks = page.partition('id="checks"')[2]
+    assert "Nothing needs you" in page
+    assert checks.index("Payments on hold") < checks.index("8:00") < checks.index("1 h ago")
+    action = f"{reverse('job-run', args=['payment_holds'])}?from=alerts"
+    assert f'action="{action}"' in checks
+    # Asked first, in the words of the run by hand; then back to the alerts, with what came of it.
+    question = as_omar.post(action)
+    assert "Run “Payments on hold” now?" in question.content.decode()
+    answer = as_omar.post(action, {"asked": clock.now().isoformat()})
+    assert answer.headers["Location"].startswith(f"{LIST}?run=")
+    assert 'id="run"' in text_of(as_omar, answer.headers["Location"])
+
+
+def test_finance_may_run_no_check_and_is_offered_none(as_farah):
+    assert 'id="checks"' not in text_of(as_farah)

@@ -17,16 +17,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core import clock
+from core.alerts.digest import told_by
 from core.alerts.policies import Policies
 from core.alerts.priority import alerts_worst_first
 from core.alerts.steps import SEES_TYPES, visible_to
 from core.dashboard.alerts import AlertFilter, alert_types, filtered
 from core.formatting import indian, rupees
 from core.models import AlertEvent, AlertItem, BusinessAlert, User
+from core.web.alerts.looking import check_lines
 from core.web.alerts.speed import speeds
 from core.web.alerts.words import UNOWNED, name_of, name_of_alert, owned_by, owner_of, team, type_label, what_next, words_of
 from core.web.alerts.words import listed as in_words
 from core.web.doors import for_staff, frame, person
+from core.web.jobs.running import run_shown
 from core.web.paging import stretch
 from core.web.words import Moment, initials, moment, plural, short_name, span
 
@@ -60,6 +63,8 @@ class Asked:
     type: str = ""
     assigned_to: str = ""
     region: str = ""
+    # The run whose message listed them.
+    told: str = ""
     view: str = ""
     page: str = ""
 
@@ -125,8 +130,10 @@ class Lane:
 @never_cache
 @for_staff
 def alerts(request: HttpRequest) -> HttpResponse:
-    user = person(request)
-    return render(request, "web/alerts/page.html", frame(request, "alerts") | beside(user, request.GET, now=clock.now()))
+    user, now = person(request), clock.now()
+    checks = check_lines(user, now=now)
+    context = {"checks": checks, "run": run_shown(request, now=now) if checks else None}
+    return render(request, "web/alerts/page.html", frame(request, "alerts") | beside(user, request.GET, now=now) | context)
 
 
 def beside(user: User, given: QueryDict, *, now: datetime, here: UUID | None = None) -> dict[str, Any]:
@@ -160,6 +167,7 @@ def matching(user: User, asked: Asked) -> QuerySet[BusinessAlert]:
     found = filtered(user, form.validated_data)
     found = found.filter(status__in=OPEN_STATES) if asked.status == OPEN else found
     found = found.filter(region=asked.region) if asked.region else found
+    found = found.filter(pk__in=told_by(run)) if (run := _uuid(asked.told)) else found.none() if asked.told else found
     match asked.assigned_to:
         case "":
             return found
@@ -199,6 +207,13 @@ def choices(user: User, asked: Asked) -> list[Choice]:
     return [choice for choice in found if choice.name not in left_out]
 
 
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
 def _named(asked: Asked) -> dict[str, str]:
     """What of it the API's filter knows."""
     named = {"status": asked.status if asked.status != OPEN else "", "severity": asked.severity, "type": asked.type}
@@ -207,11 +222,8 @@ def _named(asked: Asked) -> dict[str, str]:
 
 def csv_link(asked: Asked) -> dict[str, str]:
     """The API's export of what is listed, and in words what is in it beyond that."""
-    beyond = [
-        words
-        for words, is_beyond in (("closed ones", asked.status == OPEN), ("everybody's", asked.assigned_to), ("all regions", asked.region))
-        if is_beyond
-    ]
+    kept = {"closed ones": asked.status == OPEN, "everybody's": asked.assigned_to, "all regions": asked.region, "others": asked.told}
+    beyond = [words for words, is_beyond in kept.items() if is_beyond]
     address = f"{reverse('api-alerts-export')}?{urlencode(_named(asked))}".rstrip("?")
     return {"address": address, "words": f"CSV, {in_words(beyond)} too" if beyond else "CSV"}
 
