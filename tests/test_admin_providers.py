@@ -1,9 +1,9 @@
-"""An admin says how fast a provider may be written to, and when a held one is tried again."""
+"""An admin says how fast a provider may be written to, when a held one is tried again, and lets go of what is paused."""
 
 import pytest
 from django.urls import reverse
 
-from core.models import ProviderState
+from core.models import NotificationLog, ProviderState, Switch
 from core.notifications import providers
 from tests.notifications.gates import WRONG_PASSWORD, begun, tried
 from tests.people import meet
@@ -81,3 +81,15 @@ def test_an_operator_reads_whether_to_wait_or_to_mend(as_omar, outage, words):
     held = ProviderState.objects.create(provider="locmem", breaker="open", is_outage=outage, failures=5)
     assert words in as_omar.get(TABLE).content.decode()
     assert words in as_omar.get(page(held)).content.decode()
+
+
+def test_what_is_paused_says_to_how_many_it_goes_and_is_not_let_go_by_deleting_it(as_omar, vera, chitra):
+    switch = Switch.objects.create(scope="method", name="email", reason="Storm")
+    for one, method in ((vera, "email"), (vera, "email"), (chitra, "email"), (chitra, "sms")):
+        NotificationLog.objects.create(recipient=one, notification_type="bonus_alert", method=method)
+    shown = as_omar.get(reverse("admin:core_switch_change", args=[switch.pk])).content.decode()
+    assert "3 messages to 2 people wait now; what is not too late by then leaves at once." in shown
+    assert as_omar.post(reverse("admin:core_switch_delete", args=[switch.pk]), {"post": "yes"}).status_code == 403
+    table = reverse("admin:core_switch_changelist")
+    as_omar.post(table, {"action": "delete_selected", "_selected_action": [switch.pk], "post": "yes"})
+    assert Switch.objects.filter(is_paused=True).exists()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
@@ -24,6 +24,7 @@ from core.models import (
 )
 from core.notifications.kinds import kinds
 from core.notifications.rendering import as_sent
+from core.notifications.switches import held_by
 from core.notifications.transports import methods
 
 BY_TYPE = choices_of("type", "notification_type", lambda: [(kind.name, kind.label) for kind in kinds])
@@ -214,7 +215,29 @@ class SwitchAdmin(House):
         ("Why", {"fields": ("reason",)}),
         ("Who", {"fields": ("changed_by", "changed_at")}),
     )
-    readonly_fields = ("changed_by", "changed_at")
+    readonly_fields = ("waits", "changed_by", "changed_at")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Nothing is let go without saying first to how many it goes."""
+        if obj is None:
+            return self.fieldsets
+        (title, first), *others = self.fieldsets
+        return ((title, {**first, "fields": (*first["fields"], "waits")}), *others)
+
+    @display(description="what it concerns")
+    def waits(self, switch: Switch) -> str:
+        held = held_by(switch.scope, switch.name)
+        return held.leaves if switch.is_paused else f"{held.words}."
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """What is paused is let go before it is deleted: to delete it would let go of it without a word."""
+        return super().has_delete_permission(request, obj) and not (isinstance(obj, Switch) and obj.is_paused)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """One by one."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return dict(actions)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         obj.changed_by, obj.changed_at = request.user, clock.now()

@@ -56,7 +56,7 @@ class Campaigns(Resource):
 
 class PreviewAnswer(serializers.Serializer[Any]):
     campaign = serializers.CharField()
-    result = serializers.JSONField(help_text="What a run at this moment would count: matched, queued, people, suppressed by reason.")
+    result = serializers.JSONField(help_text="What a run now would count: matched, queued, people, suppressed by reason, queued by_method.")
 
 
 class CampaignPreview(Resource):

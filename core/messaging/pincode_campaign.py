@@ -74,7 +74,7 @@ class PincodeCampaign(Campaign):
                 told, missed = _tell(self, batch, run=run, now=now, dry_run=dry_run)
             tally.add(told)
             gaps += missed
-        run.result = {"pincodes": measured, "matched": len(matches), **tally.as_dict()}
+        run.result = {"pincodes": measured, "matched": len(matches), **tally.as_dict(), "by_method": dict(sorted(tally.by_method.items()))}
         if self.gap_matters:
             run.result |= {"coverage_gaps": len(gaps), "gap_pincodes": sorted(gaps)}
         run.save(update_fields=["result"])

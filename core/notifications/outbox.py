@@ -1,5 +1,6 @@
 """Deciding and sending are apart: here a decision becomes pending rows. Nothing is sent here."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ ROW = (
 )  # fmt: skip
 CONTENT = ("id", "template", "version", "subject", "body", "html", "sms", "link_url", "created_at")
 LEFT_OUT = ("run", "person", "reason", "methods", "cause", "pincode")
+METHOD = ROW.index("method")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,8 @@ class Tally:
     people: int = 0
     suppressed: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    # Of the messages queued, how many by each method.
+    by_method: Counter[str] = field(default_factory=Counter)
     # The causes somebody was told of, now or before.
     told: set[str] = field(default_factory=set)
     # Those queued just now.
@@ -69,6 +73,7 @@ class Tally:
         self.people += other.people
         for reason, count in other.suppressed.items():
             self.suppressed[reason] = self.suppressed.get(reason, 0) + count
+        self.by_method += other.by_method
         self.warnings += [warning for warning in other.warnings if warning not in self.warnings]
         self.told |= other.told
         self.fresh |= other.fresh
@@ -194,6 +199,7 @@ class _Writer:
             self.tally.told |= {key for _, key in reached.values()}
         keys = {reached[row][1] for row in written}
         self.tally.queued += len(written)
+        self.tally.by_method.update(rows[row][METHOD] for row in written)
         self.tally.people += len({reached[row][0] for row in written})
         self.tally.told |= keys
         self.tally.fresh |= keys

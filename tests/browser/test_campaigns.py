@@ -101,7 +101,7 @@ def test_an_ops_manager_counts_pauses_resumes_and_sends_and_sees_what_came_of_it
 
     page.get_by_role("link", name="Pause…").click()
     asks = page.get_by_role("dialog")
-    expect(asks.get_by_text("None of its messages waits now")).to_be_visible()
+    expect(asks.get_by_text("Nothing waits now. Nothing of it leaves until it is resumed.")).to_be_visible()
     expect(asks.get_by_role("button", name="Keep as is")).to_be_focused()
     asks.get_by_label("Why?").fill("The wording is wrong")
     asks.get_by_role("button", name="Pause it").click()

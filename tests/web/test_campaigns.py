@@ -114,6 +114,34 @@ def test_past_runs_show_what_went_out_who_booked_and_what_was_missed(as_omar, no
     assert page.index("Sat 14 Nov") < page.index("Thu 12 Nov, 9:00</time>")
 
 
+def test_any_past_run_is_shown_by_method_with_the_figures_of_the_api(as_omar, now):
+    a_run(now, count=1)
+    older = a_run(now, days=3, count=2)
+    first = NotificationLog.objects.filter(run=older).first()
+    NotificationLog.objects.filter(pk=first.pk).update(status="pending")
+    for one in NotificationLog.objects.filter(run=older):
+        NotificationLog.objects.create(
+            recipient=one.recipient,
+            run=older,
+            notification_type="promotional",
+            method="sms",
+            status="delivered",
+            clicked_at=now,
+            read_at=now,
+        )
+
+    def rows(query=""):
+        table = text_of(as_omar, ONE + query).partition('id="methods"')[2].partition("</section>")[0]
+        cells = [re.findall(r'<td class="n p-num">(\d+)', row) for row in table.split("<tr>")[2:]]
+        return [list(map(int, row)) for row in cells]
+
+    assert rows() == rows("?by=nonsense") == [[1, 0, 1, 0, 0, 0, 0, 0]]
+    assert rows(f"?by={older.pk}") == [[2, 1, 1, 0, 0, 0, 0, 0], [2, 0, 2, 2, 0, 2, 2, 0]]
+    of_api = as_omar.get("/admin-dashboard/campaigns/promotions/results/").json()["runs"][1]["by_method"]
+    names = ("messages", "pending", "sent", "delivered", "failed", "read", "clicked")
+    assert [[*(one[name] for name in names), one["booked"]["people"]] for one in of_api] == rows(f"?by={older.pk}")
+
+
 def test_what_the_outbox_shows_in_place_of_sending_is_not_called_sent_alone(as_omar, now):
     run = a_run(now, count=3)
     NotificationLog.objects.filter(run=run).update(provider="outbox")
@@ -152,36 +180,6 @@ def test_it_costs_the_same_for_thirty_runs_as_for_three(as_omar, now):
     assert many[1] == few[1] + 1 <= 20
 
 
-# --- The words ----------------------------------------------------------------------------------------------------------
-
-
-def test_it_shows_the_wording_of_each_method_region_and_language(as_omar):
-    TemplateVersion.objects.create(
-        name="promotional",
-        region="5600",
-        language="kn",
-        status="published",
-        subject="ರಿಯಾಯಿತಿ",
-        body="Namaskara {{ name }}. {{ unsubscribe }}",
-    )
-    assert "25 % off home services this weekend" in text_of(as_omar)
-    page = text_of(as_omar, f"{ONE}?method=websocket&region=5600&language=kn")
-    assert "ರಿಯಾಯಿತಿ" in page
-    assert "Namaskara Asha." in page
-    assert "5600 kn v1" in page
-    # What there is none of is shown as everywhere.
-    assert "25 % off home services" in text_of(as_omar, f"{ONE}?region=99&language=xx&method=pigeon")
-
-
-def test_the_mail_is_shown_under_a_policy_of_its_own(as_omar):
-    mail = as_omar.get(f"{ONE}mail/")
-    assert mail.headers["X-Frame-Options"] == "SAMEORIGIN"
-    assert "sandbox" in mail.headers["Content-Security-Policy"]
-    assert "script" not in mail.headers["Content-Security-Policy"]
-    assert "Asha" in mail.content.decode()
-    assert re.search(r"<iframe [^>]*\bsandbox title=", text_of(as_omar))
-
-
 def test_what_people_wrote_is_shown_as_text(as_omar, sara, now):
     bad = "<img src=x onerror=alert(1)>"
     sara.first_name = bad
@@ -205,6 +203,10 @@ def test_a_preview_is_made_when_asked_and_names_the_reasons_and_writes_nothing(a
     page = as_omar.post(f"{ONE}preview/").content.decode()
     assert "Now it would write to 1 person." in page
     assert re.search(r"opted out</td>.*?<b>1</b>", page, re.DOTALL)
+    by_way = re.findall(r"</svg>([^<]+)</span></td><td class=\"n\"><b>(\d+)</b></td><td class=\"n q sm\">([^<]+)<", page)
+    assert by_way == [("Email", "1", "everyone"), ("In-app", "1", "everyone")]
+    of_api = as_omar.post("/admin-dashboard/campaigns/promotions/preview/").json()["result"]
+    assert (of_api["queued"], of_api["people"], of_api["by_method"]) == (2, 1, {"email": 1, "websocket": 1})
     assert "Past runs" in page
     assert not NotificationLog.objects.exists()
     assert not MessagingRun.objects.exists()
@@ -230,7 +232,7 @@ def test_a_preview_of_nothing_says_so(as_omar):
 def test_a_pause_says_how_many_wait_and_asks_why(as_omar, kiran, chitra):
     for one, campaign in ((kiran, "promotions"), (chitra, "promotions"), (kiran, "other")):
         NotificationLog.objects.create(recipient=one, notification_type="promotional", method="email", metadata={"campaign": campaign})
-    assert "2 of its messages wait now" in text_of(as_omar, f"{ONE}pause/")
+    assert "2 messages to 2 people wait now" in text_of(as_omar, f"{ONE}pause/")
     refused = as_omar.post(f"{ONE}pause/", {"reason": "  "})
     assert refused.status_code == 400
     assert "Say why" in refused.content.decode()
@@ -238,6 +240,25 @@ def test_a_pause_says_how_many_wait_and_asks_why(as_omar, kiran, chitra):
     assert long.status_code == 400
     assert "x" * 201 in long.content.decode()
     assert not Switch.objects.exists()
+
+
+def test_letting_go_says_first_to_how_many_it_sends(as_omar, kiran, chitra):
+    """And that it sends nothing while something wider is paused, too."""
+    assert "Nothing waits: nobody is written to by this." in text_of(as_omar, f"{ONE}resume/")
+    for one, campaign, method in (
+        (kiran, "promotions", "email"),
+        (kiran, "promotions", "sms"),
+        (chitra, "promotions", "sms"),
+        (chitra, "x", "sms"),
+    ):
+        NotificationLog.objects.create(recipient=one, notification_type="promotional", method=method, metadata={"campaign": campaign})
+    page = text_of(as_omar, f"{ONE}resume/")
+    assert "Resume “Weekend promotion”, and write to 2 people?" in page
+    assert "3 messages to 2 people wait now; what is not too late by then leaves at once." in page
+    assert "Resume, and write to 2 people</button>" in page
+    assert "paused besides" not in page
+    Switch.objects.create(scope="all", name="", reason="Storm")
+    assert "Everything is paused besides: none of it leaves" in text_of(as_omar, f"{ONE}resume/")
 
 
 def test_a_pause_and_its_end_are_kept_with_who_and_why(as_omar, omar):

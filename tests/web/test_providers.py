@@ -84,13 +84,19 @@ def test_a_pause_holds_and_tells_who_and_why_and_goes_on_again(as_omar, omar):
     assert not Switch.objects.get().is_paused
 
 
-def test_everything_is_paused_for_all_to_see(as_omar):
+def test_everything_is_paused_for_all_to_see(as_omar, vera):
     pause(as_omar, "", scope="all", reason="A wrong offer went out")
     page = text_of(as_omar)
     assert "<b>Everything is paused</b> by Omar" in page
     assert "A wrong offer went out" in page
     assert all("Paused" in row_of(page, method) for method in ("email", "sms", "websocket"))
     assert "Go on with everything?" in page
+    assert "Nothing waits: nobody is written to by this." in page
+    for pincode in ("560001", "560002"):
+        NotificationLog.objects.create(recipient=vera, notification_type="bonus_alert", method="email", pincode=pincode)
+    page = text_of(as_omar)
+    assert "2 messages to 1 person wait now; what is not too late by then leaves at once." in page
+    assert "Go on with everything, write to 1 person</button>" in page
 
 
 def test_who_was_faster_is_named_and_keeps_the_switch(as_omar, sara, client):

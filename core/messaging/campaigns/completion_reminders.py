@@ -60,7 +60,7 @@ class CompletionReminders(Campaign):
             jobs = list(due_jobs(now=now, next_run=self.times.next_after(now)))
             tally = self._remind(jobs, run=run, now=now, dry_run=dry_run)
             stages = {stage: sum(job.stage == stage for job in jobs) for stage in STAGES}
-            run.result = {"matched": len(jobs), "stages": stages, **tally.as_dict()}
+            run.result = {"matched": len(jobs), "stages": stages, **tally.as_dict(), "by_method": dict(sorted(tally.by_method.items()))}
             run.save(update_fields=["result"])
             if dry_run:
                 transaction.set_rollback(True)

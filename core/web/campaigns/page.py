@@ -16,6 +16,8 @@ from core.dashboard.results import Figures, Results, books, last_runs, results_o
 from core.formatting import indian
 from core.messaging.campaign import Campaign, campaigns
 from core.models import MessagingRun, ScheduleRun, Threshold
+from core.notifications.outbox import methods_of
+from core.notifications.transports import methods
 from core.web.campaigns import words as campaign_words
 from core.web.doors import for_staff, frame, person
 from core.web.jobs.running import run_shown
@@ -77,6 +79,8 @@ class PastRun:
     booked: str = ""
     booked_words: str = ""
     methods: tuple["MethodLine", ...] = ()
+    # Its id, for the address that shows it by method.
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class MethodLine:
     label: str
     icon: str
     messages: str
+    waiting: str
     sent: str
     delivered: str
     failed: str
@@ -154,6 +159,7 @@ def _page(request: HttpRequest, found: Campaign, *, now: datetime, preview: "Pre
         "switches": [switch_words(switch, now=now) for switch in row["paused_by"]],
         "past": past,
         "last_words": last_words(past),
+        "by_method": by_method(past, request.GET.get("by", "")),
         "books": books(found),
         "run": run_shown(request, job=found.name, now=now),
         "wording": campaign_words.shown(found, row["methods"], request.GET),
@@ -254,6 +260,16 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """How many would be written to one way, and whom of the others not."""
+
+    label: str
+    icon: str
+    count: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What a run at this moment would do; nothing was written."""
 
@@ -264,6 +280,7 @@ class Preview:
     left_out: list[Reason]
     warnings: list[str]
     gaps: str
+    ways: list[Way]
 
 
 def preview_of(campaign: Campaign, *, now: datetime) -> Preview:
@@ -291,7 +308,14 @@ def preview_of(campaign: Campaign, *, now: datetime) -> Preview:
         ],
         warnings=list(result.get("warnings", [])),
         gaps=f"In {indian(gaps)} {plural(gaps, 'pincode', 'pincodes')} there is nobody to tell." if gaps else "",
+        ways=[_way(name, result.get("by_method", {}).get(name, 0), people) for name in methods_of(campaign.kind) if name in methods()],
     )
+
+
+def _way(method: str, count: int, people: int) -> Way:
+    others = people - count
+    words = "everyone" if not others else f"{indian(others)} not this way" if count else "nobody this way"
+    return Way(method_label(method), ICONS.get(method, "i-send"), indian(count), words if people else "")
 
 
 # --- Past runs --------------------------------------------------------------------------------------------------------
@@ -320,6 +344,12 @@ def last_words(past: list[PastRun]) -> str:
     return f"Last ran {last.day}{by}: {last.people} people, {last.messages} messages, {last.went_out} went out{shown}."
 
 
+def by_method(past: list[PastRun], asked: str) -> PastRun | None:
+    """The run that is shown by method: the one that is asked for, else the last that wrote to anybody."""
+    wrote = [line for line in past if line.methods]
+    return next((line for line in wrote if line.id == asked), wrote[0] if wrote else None)
+
+
 def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
     run, whole = result.run, result.whole
     told = int(run.result.get("people", 0))
@@ -343,6 +373,7 @@ def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
         booked="" if not booked or not told else indian(whole.people_booked or 0),
         booked_words=share if settled else f"so far, until {moment(result.counts_until, now=now).short}",
         methods=tuple(_method(name, figures) for name, figures in sorted(result.by_method.items())),
+        id=str(run.pk),
     )
 
 
@@ -351,6 +382,7 @@ def _method(name: str, figures: Figures) -> MethodLine:
         label=method_label(name),
         icon=ICONS.get(name, "i-send"),
         messages=indian(figures.messages),
+        waiting=indian(figures.pending),
         sent=indian(figures.sent),
         delivered=indian(figures.delivered),
         failed=indian(figures.failed),

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import get_language_info
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
@@ -43,7 +44,9 @@ class Shown:
     """The words as one person would read them, by one method."""
 
     methods: list[Choice]
-    places: list[Choice]
+    # Where and in which language it is read; any of the one with any of the other is what is sent there.
+    regions: list[Choice]
+    languages: list[Choice]
     method: str
     subject: str
     text: str
@@ -56,7 +59,10 @@ class Shown:
 
 
 def shown(campaign: Campaign, ways: Sequence[str], asked: Mapping[str, str]) -> Shown:
-    """By the method, region and language that an address asks for; what it cannot have is the first of what there is."""
+    """By the method, region and language that an address asks for; what it cannot have is the first of what there is.
+
+    The words are picked as for a person: those of the longest region that has any, in the person's language, else in English.
+    """
     wordings = rendering.published(campaign.kind.wording)
     carried = [way for way in ways if way in methods()] or ["email"]
     method = asked.get("method", "") if asked.get("method", "") in carried else carried[0]
@@ -67,12 +73,14 @@ def shown(campaign: Campaign, ways: Sequence[str], asked: Mapping[str, str]) -> 
     part = transport_class(method).part
     text = rendering.splice(common.sms if part == "sms" else common.body, READER)
     here = {"region": region, "language": language}
+
+    def address(**other: str) -> str:
+        return _address({"method": method, **here, **other})
+
     return Shown(
         methods=[Choice(method_label(way), _address(here | {"method": way}), way == method, ICONS.get(way, "i-send")) for way in carried],
-        places=[
-            Choice(_name(*place), _address({"method": method, "region": place[0], "language": place[1]}), place == (region, language))
-            for place in places(wordings)
-        ],
+        regions=[Choice(one or "Everywhere", address(region=one), one == region) for one in regions(wordings)],
+        languages=[Choice(language_name(one), address(language=one), one == language) for one in languages(wordings)],
         method=method,
         subject="" if part == "sms" else rendering.splice(common.subject, READER),
         text=text,
@@ -83,18 +91,28 @@ def shown(campaign: Campaign, ways: Sequence[str], asked: Mapping[str, str]) -> 
     )
 
 
-def places(wordings: Wordings) -> list[tuple[str, str]]:
-    """The regions and languages that have words of their own, everywhere's English first."""
-    return sorted({("", LANGUAGE), *((region, language) for _, region, language in wordings.published)})
+def regions(wordings: Wordings) -> list[str]:
+    """Everywhere, and the regions that have words of their own."""
+    return sorted({"", *(region for _, region, _ in wordings.published)})
+
+
+def languages(wordings: Wordings) -> list[str]:
+    """English, which everybody reads who has no words in another language, and those others."""
+    others = {language for _, _, language in wordings.published} - {LANGUAGE}
+    return [LANGUAGE, *sorted(others)]
+
+
+def language_name(code: str) -> str:
+    """As its readers call it; a language that nobody knows here by its code."""
+    try:
+        return str(get_language_info(code)["name_local"]).capitalize()
+    except KeyError:
+        return code
 
 
 def _place(wordings: Wordings, asked: Mapping[str, str]) -> tuple[str, str]:
-    place = (asked.get("region", ""), asked.get("language", LANGUAGE))
-    return place if place in places(wordings) else ("", LANGUAGE)
-
-
-def _name(region: str, language: str) -> str:
-    return f"{region or 'Everywhere'}, {language}"
+    region, language = asked.get("region", ""), asked.get("language", LANGUAGE)
+    return region if region in regions(wordings) else "", language if language in languages(wordings) else LANGUAGE
 
 
 def _address(pairs: Mapping[str, str]) -> str:

@@ -1,9 +1,9 @@
 """Pause a campaign and let it go on, switch a job off and on: asked first, with how many messages wait."""
 
 from datetime import datetime
-from typing import Final
 
 from django.contrib import messages as said
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -13,32 +13,13 @@ from django.views.decorators.http import require_http_methods
 from core import clock, rescheduling, schedule
 from core.dashboard.campaigns import campaign_named
 from core.dashboard.schedule import job_or_404
-from core.dashboard.search import PENDING
 from core.dashboard.switches import thrown
-from core.formatting import indian
 from core.messaging.campaign import Campaign, campaigns
-from core.models import NotificationLog, Switch
-from core.notifications.switches import LONGEST_REASON
+from core.models import Switch
+from core.notifications.switches import LONGEST_REASON, held_by
 from core.web.doors import for_staff, person
 from core.web.jobs.running import Question, asked
 from core.web.words import moment
-
-# More than these are not counted one by one.
-COUNTED: Final = 10_000
-
-
-def waiting(campaign: Campaign) -> int:
-    """How many of its messages wait to be sent, up to one more than are counted."""
-    rows = NotificationLog.objects.filter(PENDING, notification_type=campaign.kind.name, metadata__campaign=campaign.name)
-    return int(rows.order_by()[: COUNTED + 1].count())
-
-
-def _waits(campaign: Campaign) -> str:
-    """ "12 of its messages wait now"; "None of its messages waits now"."""
-    count = waiting(campaign)
-    if count > COUNTED:
-        return f"Over {indian(COUNTED)} of its messages wait now"
-    return f"{indian(count) if count else 'None'} of its messages {'wait' if count > 1 else 'waits'} now"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -47,7 +28,7 @@ def _waits(campaign: Campaign) -> str:
 def pause(request: HttpRequest, name: str) -> HttpResponse:
     campaign = campaign_named(name)
     lines = [
-        f"{_waits(campaign)}; nothing of it leaves until it is resumed.",
+        f"{held_by(Switch.Scope.CAMPAIGN, name).words}. Nothing of it leaves until it is resumed.",
         "Its runs go on deciding meanwhile; what they write waits, too, and what waits too long is never sent.",
     ]
     return _thrown(request, campaign, Question(f"Pause “{campaign.label}”?", lines, "Pause it", "Pausing…", reason=""), paused=True)
@@ -58,8 +39,20 @@ def pause(request: HttpRequest, name: str) -> HttpResponse:
 @for_staff
 def resume(request: HttpRequest, name: str) -> HttpResponse:
     campaign = campaign_named(name)
-    lines = [f"{_waits(campaign)}; what is not too late by then leaves at once."]
-    return _thrown(request, campaign, Question(f"Resume “{campaign.label}”?", lines, "Resume it", "Resuming…", reason=""), paused=False)
+    held = held_by(Switch.Scope.CAMPAIGN, name)
+    title, button, lines = f"Resume “{campaign.label}”", "Resume it", [held.leaves]
+    if held.messages:
+        title, button = f"{title}, and write to {held.whom}", f"Resume, and write to {held.whom}"
+        lines = [held.leaves, *_held_besides(campaign), "Once sent it cannot be taken back."]
+    return _thrown(request, campaign, Question(f"{title}?", lines, button, "Resuming…", reason=""), paused=False)
+
+
+def _held_besides(campaign: Campaign) -> list[str]:
+    """What else holds its messages back, so that resuming alone sends none."""
+    wider = Q(scope=Switch.Scope.ALL) | Q(scope=Switch.Scope.TYPE, name=campaign.kind.name)
+    paused = {switch.scope for switch in Switch.objects.filter(wider, is_paused=True)}
+    what = "Everything is" if Switch.Scope.ALL in paused else "Messages of its kind are" if paused else ""
+    return [f"{what} paused besides: none of it leaves until that ends, too."] if what else []
 
 
 def _thrown(request: HttpRequest, campaign: Campaign, question: Question, *, paused: bool) -> HttpResponse:

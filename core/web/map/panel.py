@@ -85,7 +85,7 @@ def panel_of(pincode: str, day: date, *, user: User, now: datetime) -> Panel:
     row, before = every.get(day), every.get(day - WEEK)
     totals = {one.date: one.total_bookings for one in every.values() if one.is_final}
     ahead = days_ahead(totals, day, is_over=row is None or row.is_final)
-    weeks = Weeks(day, bool(ahead))
+    weeks, end = Weeks(day, bool(ahead)), day + timedelta(days=AHEAD)
     rows = {at: one for at, one in every.items() if at >= weeks.first}
     declared = [one for one in campaigns if isinstance(one, PincodeCampaign) and one.limits]
     in_force = thresholds.all_in_force({rule.name: rule.limits for rule in declared}, now=now)
@@ -109,7 +109,7 @@ def panel_of(pincode: str, day: date, *, user: User, now: datetime) -> Panel:
         else None,
         first_day=day_words(weeks.first, today=today),
         last_day="today" if day == today else day_words(day, today=today),
-        ahead_to=day_words(day + timedelta(days=AHEAD), today=today) if ahead else "",
+        ahead_to=f"{end.day} {end:%b}" if ahead else "",
         here=weeks.x(day),
         sent=sent(pincode, weeks.first, day, user=user, today=today),
         log=f"{reverse('log')}?pincode={pincode}",

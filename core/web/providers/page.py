@@ -21,7 +21,7 @@ from core.dashboard.strict import body_of
 from core.dashboard.switches import SwitchForm, thrown
 from core.formatting import indian
 from core.models import NotificationLog, Switch
-from core.notifications.switches import LONGEST_REASON
+from core.notifications.switches import LONGEST_REASON, held_by
 from core.web.doors import for_staff, frame, person
 from core.web.hours import usual
 from core.web.outbox import method_label
@@ -30,7 +30,6 @@ from core.web.words import plural
 
 # How far ahead it is said what more will wait.
 AHEAD: Final = 4
-LEAVES: Final = "What waits leaves now, unless it has become too late."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,8 @@ class Question:
     does: str
     reason: str = ""
     wrong: str = ""
+    # What the button says, where that is more.
+    press: str = ""
 
 
 @require_safe
@@ -130,11 +131,22 @@ def _questions(found: Providers, *, now: datetime) -> Iterator[Question]:
         words = f"{indian(found.waiting) if found.waiting else 'Nothing'} waiting now{_soon(now=now)}. Sign-in codes stop too. Why?"
         yield _question(Switch.Scope.ALL, "", "everything", words, pauses=True)
     else:
-        words = f"{every.who} paused it at {every.since.short}: {every.reason}. {_waits(found.waiting)} {LEAVES}"
-        yield _question(Switch.Scope.ALL, "", "everything", words, pauses=False)
+        words = f"{every.who} paused it at {every.since.short}: {every.reason}."
+        yield _resumed(Switch.Scope.ALL, "", "everything", words)
     for line in found.lines:
-        goes = LEAVES if line.paused else f"Sign-in codes by {line.label} stop too; other methods go on. Why?"
-        yield _question(Switch.Scope.METHOD, line.method, line.label, f"{_waits(line.waiting)} {goes}", pauses=line.paused is None)
+        if line.paused:
+            words = "Everything is paused besides: none of it leaves until that ends, too." if every else ""
+            yield _resumed(Switch.Scope.METHOD, line.method, line.label, words)
+        else:
+            words = f"{_waits(line.waiting)} Sign-in codes by {line.label} stop too; other methods go on. Why?"
+            yield _question(Switch.Scope.METHOD, line.method, line.label, words, pauses=True)
+
+
+def _resumed(scope: str, name: str, what: str, words: str) -> Question:
+    """Of what is let go it is said to how many it goes."""
+    held = held_by(scope, name)
+    asks = _question(scope, name, what, f"{words} {held.leaves}".strip(), pauses=False)
+    return replace(asks, press=f"{asks.does}, write to {held.whom}") if held.messages else asks
 
 
 def _question(scope: str, name: str, what: str, words: str, *, pauses: bool) -> Question:
