@@ -235,7 +235,9 @@ def test_each_step_leaves_an_event_and_an_entry_in_the_audit_trail(alert, omar, 
         ("assigned", omar, ""),
         ("resolved", sara, "Released."),
     ]
-    assert events[1].detail == {"was": "acknowledged", "status": "acknowledged", "version": 3, "to": "Sara"}
+    # And what undoing it would put back.
+    before = {"assigned_to_id": None}
+    assert events[1].detail == {"was": "acknowledged", "status": "acknowledged", "version": 3, "to": "Sara", "before": before}
     entry = LogEntry.objects.filter(object_pk=str(alert.pk)).latest()
     assert (entry.actor, entry.timestamp, entry.action) == (sara, now + HOUR, LogEntry.Action.UPDATE)
     assert entry.changes_dict["status"] == ["acknowledged", "resolved"]
