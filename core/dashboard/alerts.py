@@ -220,7 +220,7 @@ class Ignore(Looked):
 
 
 class Resolve(Looked):
-    notes = Text(max_length=steps.LONGEST_TEXT, required=False, allow_blank=True)
+    notes = Text(max_length=steps.LONGEST_TEXT, allow_blank=True, help_text="May be empty.")
 
 
 class Reopen(Looked):

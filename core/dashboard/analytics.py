@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from core import clock
 from core.dashboard.csv_files import CSV, csv_file
 from core.dashboard.openapi import Pagination
-from core.dashboard.pages import Order, part_of, remembered
+from core.dashboard.pages import WITH_CURSOR, Order, part_of, remembered
 from core.dashboard.resource import Resource, Said, endpoint, plain
 from core.dashboard.strict import Dated, Paged, Pincode
 from core.formatting import exact
@@ -90,7 +90,7 @@ class DayPage(serializers.Serializer[Any]):
     analytics = DayRow(many=True)
     summary = Summary()
     pagination = Pagination()
-    next_cursor = serializers.CharField(allow_null=True)
+    next_cursor = serializers.CharField(allow_null=True, required=False, help_text=WITH_CURSOR)
 
 
 class Days(Resource):
@@ -105,7 +105,7 @@ class Days(Resource):
                 "analytics": [row_of(row) for row in part.rows],
                 "summary": summary,
                 "pagination": part.pagination,
-                "next_cursor": part.next_cursor,
+                **part.how_to_go_on(said),
             }
         )
 

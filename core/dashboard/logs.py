@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from core import access, clock
 from core.dashboard.csv_files import CSV, csv_file
 from core.dashboard.openapi import Pagination
-from core.dashboard.pages import Order, Part, moment, part_of
+from core.dashboard.pages import WITH_CURSOR, Order, Part, moment, part_of
 from core.dashboard.resource import Resource, Said, endpoint, plain
 from core.dashboard.search import holding
 from core.dashboard.strict import Dated, Id, OneOf, Paged, Pincode, Text
@@ -71,7 +71,7 @@ class LogRow(serializers.Serializer[Any]):
 class LogPage(serializers.Serializer[Any]):
     notifications = LogRow(many=True)
     pagination = Pagination()
-    next_cursor = serializers.CharField(allow_null=True)
+    next_cursor = serializers.CharField(allow_null=True, required=False, help_text=WITH_CURSOR)
 
 
 class DeliveryStep(serializers.Serializer[Any]):
@@ -90,7 +90,7 @@ class Logs(Resource):
     def get(self, request: Request, said: Said) -> Response:
         """Newest first. Finance sees those of payments."""
         part = page_of(self.user, said)
-        return plain({"notifications": [row_of(row) for row in part.rows], "pagination": part.pagination, "next_cursor": part.next_cursor})
+        return plain({"notifications": [row_of(row) for row in part.rows], "pagination": part.pagination} | part.how_to_go_on(said))
 
 
 class LogOne(Resource):

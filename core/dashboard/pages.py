@@ -26,6 +26,8 @@ COUNTED_EACH_TIME: Final = 1_000
 LONG: Final = 0.2
 REMEMBERED: Final = 60
 
+WITH_CURSOR: Final = "With `cursor` alone; null: that was the last part."
+
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[M]):
@@ -40,6 +42,10 @@ class Part(Generic[M]):
     @property
     def pagination(self) -> dict[str, int]:
         return pagination({"page": self.page, "per_page": self.per_page}, self.total)
+
+    def how_to_go_on(self, asked: dict[str, Any]) -> dict[str, str | None]:
+        """Of an answer whose keys are promised: the cursor goes beside them for those who read by cursor."""
+        return {"next_cursor": self.next_cursor} if "cursor" in asked else {}
 
 
 def pagination(asked: dict[str, Any], total: int) -> dict[str, int]:
@@ -91,7 +97,7 @@ def part_of(
     """
     page, size = asked["page"], asked["per_page"]
     total = total_of(rows, order)
-    if "cursor" in asked:
+    if asked.get("cursor"):
         place = _read(asked["cursor"], order)
         found = list(rows.filter(order.after(place)).order_by(*order.fields).values_list("pk", flat=True)[:size])
     else:
@@ -101,7 +107,7 @@ def part_of(
     plain: QuerySet[M] = rows.model._default_manager.filter(pk__in=found)
     shown = {row.pk: row for row in (loaded(plain) if loaded else plain)}
     part = [shown[pk] for pk in found if pk in shown]
-    more = len(found) == size and ("cursor" in asked or page * size < total)
+    more = len(found) == size and (asked.get("cursor") or page * size < total)
     return Part(part, page, size, total, _written(order.of(part[-1])) if part and more else None)
 
 

@@ -5,14 +5,17 @@ import re
 from typing import Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import BaseParser, JSONParser
 
 from core.dashboard.errors import TooLarge
 
 # Halves of characters, which JSON can spell and no database can keep.
 SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+# RFC 2046 allows 70 characters, with two hyphens before and after, and a line's end.
+LONGEST_BOUNDARY = 76
 
 
 class Json(JSONParser):
@@ -33,12 +36,25 @@ class Json(JSONParser):
         return value
 
 
+class NothingSaid(BaseParser):
+    """The empty form that some libraries send with a call that says nothing: an empty object. A form with fields is not JSON."""
+
+    media_type = "multipart/form-data"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        said = stream.read(LONGEST_BOUNDARY + 1).strip()
+        if said and not (said.startswith(b"--") and said.endswith(b"--") and len(said) <= LONGEST_BOUNDARY and b"\n" not in said):
+            raise UnsupportedMediaType(self.media_type)
+        return {}
+
+
 class InItsOwnTongue(BaseContentNegotiation):
     """An address answers as it answers, whatever a client says it would rather have: a file, a page, or JSON."""
 
     def select_parser(self, request: Any, parsers: Any) -> Any:
         named = str(request.content_type).partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == named), None)
+        # Not among the parsers, which the schema shows as ways to say something.
+        return next((parser for parser in (*parsers, NothingSaid()) if parser.media_type == named), None)
 
     def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type

@@ -65,7 +65,10 @@ class Paged(Query):
     page = serializers.IntegerField(required=False, default=1, min_value=1, max_value=LAST_PAGE, help_text="From 1.")
     per_page = serializers.IntegerField(required=False, default=20, min_value=1, max_value=MOST_PER_PAGE)
     cursor = serializers.CharField(
-        required=False, max_length=200, help_text="The `next_cursor` of the answer before, in place of `page`: quicker for reading it all."
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="The `next_cursor` of the answer before, in place of `page`: quicker for reading it all. Empty: from the beginning.",
     )
 
 
@@ -160,6 +163,6 @@ def query_of(form: type[Query], given: QueryDict) -> dict[str, Any]:
 
 def body_of(form: type[Strict], given: Any) -> dict[str, Any]:
     """The body of a call as its form takes it. Raises a 400 that names what is wrong."""
-    form_ = form(data=given if given is not None else {})
+    form_ = form(data=given)
     form_.is_valid(raise_exception=True)
     return dict(form_.validated_data)

@@ -138,6 +138,7 @@ def test_of_two_who_looked_at_the_same_state_the_later_is_told(api, omar, sara):
         ("snooze", {"until": "2001-01-01T00:00:00Z"}, "until"),
         ("snooze", {"until": "9999-12-31T23:59:59-23:59"}, "until"),
         ("ignore", {}, "reason"),
+        ("resolve", {}, "notes"),
         ("resolve", {"notes": None}, "notes"),
         ("reopen", {"reason": []}, "reason"),
     ],
@@ -146,6 +147,12 @@ def test_a_bad_body_is_said_by_name_and_changes_nothing(api, omar, name, body, f
     alert = alert_of(status="ignored" if name == "reopen" else "active")
     assert named_fields(step(api(omar), alert, name, body)) == [field]
     assert not AlertEvent.objects.exists()
+
+
+@pytest.mark.parametrize(("sent", "status"), [({}, 200), ({"version": "1"}, 415)])
+def test_a_call_that_says_nothing_may_come_as_an_empty_form(client, omar, sent, status):
+    client.force_login(omar)
+    assert client.post(f"{URL}{alert_of().pk}/acknowledge/", sent).status_code == status
 
 
 def test_nothing_that_is_sent_in_place_of_a_version_or_a_moment_breaks_it(api, omar):
