@@ -1,12 +1,14 @@
 """What was decided, sent and heard back. One `NotificationLog` row is one message to one person by one method."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.db import models
 
 from core import clock
-from core.models.fields import new_id
+from core.models.alerts import BusinessAlert
+from core.models.fields import PINCODE, new_id
 from core.models.search import TrigramIndex
 from core.models.users import User
 
@@ -146,6 +148,7 @@ class NotificationQuerySet(models.QuerySet["NotificationLog"]):
         rows = list(objs)
         for row in rows:
             row.agree()
+        complete(rows)
         return super().bulk_create(rows, *args, **kwargs)
 
     def bulk_update(self, objs: Iterable["NotificationLog"], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
@@ -270,10 +273,37 @@ class NotificationLog(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.agree()
+        if self._state.adding:
+            complete([self])
         fields = kwargs.get("update_fields")
         if fields is not None and "status" in fields:
             kwargs["update_fields"] = {*fields, "phase"}
         super().save(*args, **kwargs)
+
+
+def complete(rows: Sequence[NotificationLog]) -> None:
+    """Give new rows of other code what the outbox gives its own: the alert that their metadata name, and their person's pincode."""
+    named = [(row, alert) for row in rows if row.alert_id is None and (alert := _uuid_in(row.metadata, "alert_id"))]
+    if named:
+        alerts = BusinessAlert.objects.only("pk").in_bulk({alert for _, alert in named})
+        for row, alert in named:
+            row.alert_id = alert if alert in alerts else None
+    for row in rows:
+        if not row.pincode and isinstance(row.metadata, dict) and PINCODE.fullmatch(said := str(row.metadata.get("pincode", ""))):
+            row.pincode = said
+    anywhere = [row for row in rows if not row.pincode and row.recipient_id]
+    strangers = {row.recipient_id for row in anywhere if not NotificationLog.recipient.is_cached(row)}
+    people = User.objects.only("pincode").in_bulk(strangers) if strangers else {}
+    for row in anywhere:
+        person = people.get(row.recipient_id) if row.recipient_id in strangers else row.recipient
+        row.pincode = person.pincode if person else ""
+
+
+def _uuid_in(metadata: Any, name: str) -> UUID | None:
+    try:
+        return UUID(str(metadata[name]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 class DeliveryEvent(models.Model):
