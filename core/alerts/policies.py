@@ -8,6 +8,7 @@ from types import MappingProxyType
 from django.conf import settings
 from django.db.models import Q, QuerySet, Subquery
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 
 from core.alerts.check import roles_for
 from core.models import BusinessAlert, EscalationPolicy, EscalationStep, Role, User
@@ -17,6 +18,8 @@ EVERYWHERE = ("email", "websocket", "sms")
 IN_WRITING = ("email", "websocket")
 BY: Mapping[str, str] = MappingProxyType({"email": "mail", "websocket": "the app", "sms": "SMS"})
 HOUR, DAY = 60, 24 * 60
+# What reads them each minute. `setup_periodic_tasks` puts it on the schedule, and makes their rows with it.
+PULSE = "core.tasks.escalate_due_alerts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +88,18 @@ DEFAULTS: Mapping[Severity, Policy] = MappingProxyType(
 
 
 class Policies:
-    """The active policies as they were when read, in two statements."""
+    """The active policies as they were when read, in two statements; until `setup_periodic_tasks` has run, the default ones."""
 
-    def __init__(self, rows: Iterable[EscalationPolicy]) -> None:
-        self._by_scope = {(row.alert_type, row.severity): policy_of(row) for row in rows}
+    def __init__(self, by_scope: Mapping[tuple[str, str], Policy]) -> None:
+        self._by_scope = by_scope
 
     @classmethod
     def in_force(cls) -> "Policies":
-        return cls(EscalationPolicy.objects.filter(is_active=True).prefetch_related("steps__person"))
+        rows = EscalationPolicy.objects.filter(is_active=True).prefetch_related("steps__person")
+        by_scope = {(row.alert_type, row.severity): policy_of(row) for row in rows}
+        if not by_scope and not PeriodicTask.objects.filter(task=PULSE).exists() and not EscalationPolicy.objects.exists():
+            by_scope = {("", severity): policy for severity, policy in DEFAULTS.items()}
+        return cls(by_scope)
 
     def all(self) -> Iterable[Policy]:
         return self._by_scope.values()

@@ -46,10 +46,10 @@ def test_raised_again_it_is_the_same_alert_and_told_once(omar, sara, now):
 
 
 def test_it_speaks_again_when_it_turns_worse_and_after_a_day_while_its_cause_remains(omar, now):
-    missed(now, severity="medium")
-    missed(now + 23 * HOUR, severity="medium")
+    missed(now, severity="high")
+    missed(now + 23 * HOUR, severity="high")
     assert said() == ["opened"]
-    missed(now + 24 * HOUR, severity="medium")
+    missed(now + 24 * HOUR, severity="high")
     assert said() == ["opened", "still open"]
     missed(now + 25 * HOUR, severity="critical")
     assert said() == ["opened", "still open", "raised"]

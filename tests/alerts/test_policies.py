@@ -44,6 +44,8 @@ def test_the_most_exact_active_policy_holds():
 
 @pytest.mark.parametrize(("severity", "hours"), [("critical", 4), ("high", 24), ("medium", 24), ("low", 24)])
 def test_without_any_policy_the_products_own_intervals_hold(severity, hours):
+    call_command("setup_periodic_tasks", verbosity=0)
+    EscalationPolicy.objects.all().delete()
     assert Policies.in_force().of(BusinessAlert(severity=severity)).repeat == timedelta(hours=hours)
 
 
@@ -55,6 +57,12 @@ def test_policies_are_read_in_as_many_statements_for_thirty_as_for_three(django_
 
 
 # --- The rows an installation begins with -----------------------------------------------------------------------------
+
+
+def test_before_the_first_set_up_the_products_policies_hold_all_the_same():
+    before = [Policies.in_force().of(BusinessAlert(severity=severity)) for severity in BusinessAlert.Severity]
+    call_command("setup_periodic_tasks", verbosity=0)
+    assert [Policies.in_force().of(BusinessAlert(severity=severity)) for severity in BusinessAlert.Severity] == before
 
 
 def test_the_first_set_up_makes_the_products_policies():
