@@ -44,7 +44,7 @@ def test_filters_count_both_ends_and_cursors_go_on(api, omar):
     assert [day["date"] for day in answer["analytics"]] == ["2026-11-15", "2026-11-14", "2026-11-13"]
     seen: list[tuple[str, str]] = []
     assert set(answer) == {"analytics", "summary", "pagination"}
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         answer = caller.get(URL, per_page=3, cursor=cursor).json()
         seen += [(day["date"], day["pincode"]) for day in answer["analytics"]]

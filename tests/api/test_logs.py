@@ -89,7 +89,8 @@ def test_pages_and_cursors_show_every_row_once_from_both_ends(api, omar, vera):
     assert [row for page in paged for row in page] == newest_first
     assert paged[-1] == []
     assert caller.get(URL, page=3, per_page=2).json()["pagination"] == {"page": 3, "per_page": 2, "total": 11, "total_pages": 6}
-    seen, cursor = [], ""
+    seen: list[str] = []
+    cursor: str | None = ""
     while cursor is not None:
         answer = caller.get(URL, per_page=2, cursor=cursor)
         seen += ids(answer)
