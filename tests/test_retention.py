@@ -72,11 +72,27 @@ def test_once_the_alert_is_resolved_its_messages_go_with_the_next_round(now):
     assert BusinessAlert.objects.filter(pk=alert.pk).exists()
 
 
+@pytest.mark.parametrize(("status", "stays"), [("active", True), ("acknowledged", True), ("resolved", False)])
+def test_a_message_that_names_its_alert_in_its_metadata_alone_stays_as_well(status, stays, now):
+    row = a_message(now, notification_type="payment_hold", metadata={"alert_id": str(an_alert(now, status).pk)})
+    a_message(now, metadata={"alert_id": None})
+    an_alert(now, "active")
+    retention.clean_up(now=now)
+    assert left() == ({row.pk} if stays else set())
+
+
 @pytest.mark.parametrize("phase", [Phase.QUEUED, Phase.UNCERTAIN])
 def test_what_is_still_on_its_way_stays_however_old(phase, now):
-    row = a_message(now, status="pending", phase=phase)
+    row = a_message(now, status="pending", phase=phase, expires_at=now + timedelta(minutes=1))
     retention.clean_up(now=now)
     assert left() == {row.pk}
+
+
+@pytest.mark.parametrize("life", [None, timedelta(0)])
+def test_what_was_queued_and_is_too_late_goes_like_all_else(life, now):
+    a_message(now, status="pending", expires_at=life if life is None else now - life)
+    retention.clean_up(now=now)
+    assert not left()
 
 
 def test_what_only_served_the_old_ones_goes_with_them(now, kiran):

@@ -17,6 +17,7 @@ from core.models import (
     MessagingRun,
     NotificationLog,
     OneTimePassword,
+    Phase,
     ProviderReceipt,
     ScheduleRun,
     Tries,
@@ -32,11 +33,7 @@ def clean_up(*, now: datetime, keep: timedelta = KEEP, dry_run: bool = False) ->
     """Delete notifications older than 90 days, except those of open alerts and those still on their way, and what only
     served them. A dry run counts and deletes nothing."""
     before = now - keep
-    notifications = (
-        NotificationLog.objects.filter(created_at__lt=before)
-        .exclude(status=NotificationLog.Status.PENDING)
-        .exclude(Exists(BusinessAlert.objects.filter(pk=OuterRef("alert_id")).exclude(status=BusinessAlert.Status.RESOLVED)))
-    )
+    notifications = NotificationLog.objects.filter(_not_of_an_open_alert(), created_at__lt=before).exclude(_on_its_way(now))
     if dry_run:
         return {"notifications": notifications.count(), "dry_run": True}
     gone = _clean_up(notifications, before, now=now, keep=keep)
@@ -61,6 +58,19 @@ def _clean_up(notifications: QuerySet[NotificationLog], before: datetime, *, now
         # Written by Celery by the world's clock.
         "task_results": _delete(TaskResult.objects.filter(date_done__lt=timezone.now() - keep)),
     }
+
+
+def _not_of_an_open_alert() -> Q:
+    """Neither by the column nor, as in rows that were imported or written by hand, by `metadata.alert_id` alone."""
+    still_open = BusinessAlert.objects.exclude(status=BusinessAlert.Status.RESOLVED)
+    named = [str(pk) for pk in still_open.values_list("pk", flat=True)]
+    unnamed = Q(metadata__alert_id__isnull=True) | ~Q(metadata__alert_id__in=named)
+    return ~Exists(still_open.filter(pk=OuterRef("alert_id"))) & unnamed
+
+
+def _on_its_way(now: datetime) -> Q:
+    """At a provider, or queued and not too late yet. What is queued has a life of days, so that this old it was put off or imported."""
+    return Q(phase__in=(Phase.SENDING, Phase.UNCERTAIN)) | Q(phase=Phase.QUEUED, expires_at__gt=now)
 
 
 def _let_the_planner_know() -> None:

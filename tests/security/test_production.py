@@ -55,6 +55,7 @@ def test_without_a_second_factor_the_check_for_deployment_says_so():
 )
 def test_a_wrong_value_stops_the_start_and_names_itself(name, value):
     done = start("manage.py", "check", **(PRODUCTION | {name: value}))
+    assert "Traceback" not in done.stderr
     assert done.returncode != 0
     assert f"{name}: " in done.stderr
 
