@@ -16,6 +16,7 @@ from django.conf import settings
 from core import audiences, by_hand, clock, jobs, schedule, stopping
 from core.alerts import auditor, watch
 from core.analytics.generate import generate
+from core.messaging import totals
 from core.models import Role, ScheduleRun
 from core.notifications import claims, delivery, selftest, wake, watchdog
 from core.notifications.transports import methods
@@ -147,7 +148,8 @@ setattr(test_notification_system, "__test__", False)  # noqa: B010  (a task decl
 # The pulse leaves no results: ten thousand a day would bury the history of the jobs.
 @shared_task(queue="monitoring", ignore_result=True)
 def run_due_jobs() -> Counts:
-    """Each minute: find the slots that are due and have them run, enter what was missed, and watch the providers."""
+    """Each minute: find the slots that are due and have them run, enter what was missed, watch the providers, and count what came of one
+    large run."""
     now = clock.now()
 
     def hurry(job: schedule.Job) -> object:
@@ -157,7 +159,10 @@ def run_due_jobs() -> Counts:
     by_hand.give_up_dead(now=now)
     for task_id in by_hand.waiting(asked_before=now - by_hand.HINTED_AGAIN):
         run_asked.apply_async(args=(task_id,))
-    return {**schedule.reconcile(hurry, now=now), **watch.look(now=now)}
+    done = {**schedule.reconcile(hurry, now=now), **watch.look(now=now)}
+    # Last: it may take seconds.
+    totals.keep(now=now)
+    return done
 
 
 @shared_task(queue="monitoring", ignore_result=True)

@@ -103,6 +103,8 @@ class MessagingRun(models.Model):
     actor = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     rule = models.JSONField(default=dict, blank=True)
     result = models.JSONField(default=dict, blank=True)
+    totals = models.JSONField(null=True, blank=True, help_text="What its messages came to, of a run that wrote thousands.")
+    totals_at = models.DateTimeField(null=True, blank=True, help_text="As of when the totals are.")
 
     class Meta:
         ordering = ("-started_at",)

@@ -3,8 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from core import clock
 from core.dashboard import pages
+from core.messaging.totals import MANY, keep, kept
 from core.models import Booking, MessagingRun, NotificationLog
 from tests.api.callers import named_fields
 from tests.api.conventions import queries_of
@@ -25,8 +29,8 @@ def results(api, omar):
     return ask
 
 
-def a_run(now, *, days=4, name="promotions", people=1):
-    return MessagingRun.objects.create(name=name, started_at=now - timedelta(days=days), result={"people": people, "queued": 2})
+def a_run(now, *, days=4, name="promotions", people=1, queued=2):
+    return MessagingRun.objects.create(name=name, started_at=now - timedelta(days=days), result={"people": people, "queued": queued})
 
 
 def told(run, user, *methods, status="delivered", **fields):
@@ -134,6 +138,47 @@ def test_what_took_long_to_count_is_remembered_and_what_did_not_is_counted_anew(
         return results()[0]["total"]["sent"]
 
     assert [sent("email", 3_600), sent("sms", 3_600), sent("websocket", -1), sent("push", 3_600)] == [1, 2, 3, 3]
+
+
+def test_a_run_of_thousands_is_told_as_it_was_last_counted(api, omar, results, now, kiran, frozen):
+    run = a_run(now, days=0, queued=MANY + 1)
+    told(run, kiran, "email", "websocket")
+    booked(1, at=now, customer=kiran)
+    keep(now=now)
+    with CaptureQueriesContext(connection) as asked:
+        [first] = results()
+    assert not [one["sql"] for one in asked.captured_queries if "core_notificationlog" in one["sql"]]
+    assert (first["total"]["messages"], first["total"]["booked"], len(first["by_method"])) == (2, {"people": 1, "bookings": 1}, 2)
+    assert first["counted_at"] == "2026-11-16T03:30:00Z"
+    told(run, kiran, "sms")
+    frozen.shift(timedelta(minutes=9))
+    assert not keep(now=clock.now())
+    assert results() == [first]
+    frozen.shift(timedelta(minutes=1))
+    assert keep(now=clock.now())
+    [second] = results()
+    assert (second["total"]["messages"], second["counted_at"]) == (3, "2026-11-16T03:40:00Z")
+
+
+def test_each_is_counted_once_more_when_its_bookings_are_over_and_then_daily(now):
+    run = a_run(now, days=0, queued=MANY + 1)
+    counted = [moment for moment in (timedelta(hours=hours) for hours in range(24 * 5)) if keep(now=now + moment)]
+    # Hourly asked, hourly counted, for three days; then the last word on bookings, and from then on each day.
+    assert counted == [timedelta(hours=hours) for hours in (*range(73), 96)]
+    run.refresh_from_db()
+    assert kept(run).whole.bookings == 0
+
+
+def test_of_large_runs_the_one_that_was_never_counted_comes_first_and_small_ones_are_counted_when_asked(now):
+    older, newer, small = (a_run(now, days=days, queued=queued) for days, queued in ((2, MANY + 1), (1, MANY + 1), (0, MANY)))
+    a_run(now, days=90, queued=MANY + 1)
+    a_run(now, name="no_campaign_any_more", queued=MANY + 1)
+    order: list[object] = []
+    while keep(now=now):
+        order.append(MessagingRun.objects.filter(totals_at=now).exclude(pk__in=order).get().pk)
+    assert order == [newer.pk, older.pk]
+    small.refresh_from_db()
+    assert small.totals is None
 
 
 def test_it_costs_the_same_for_thirty_people_and_runs_as_for_three(api, omar, now):

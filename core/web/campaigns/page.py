@@ -12,9 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import clock, jobs
 from core.dashboard.campaigns import campaign_named, rows
-from core.dashboard.results import Figures, Results, books, last_runs, results_of
+from core.dashboard.results import Results, last_runs, results_of
 from core.formatting import indian
 from core.messaging.campaign import Campaign, campaigns
+from core.messaging.totals import Figures, books
 from core.models import MessagingRun, ScheduleRun, Threshold
 from core.notifications.outbox import methods_of
 from core.notifications.transports import methods
@@ -360,7 +361,7 @@ def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
         day=long_day(run.started_at),
         by=short_name(run.actor) if run.actor else "",
         status="ran",
-        words="" if told else "nobody to write to",
+        words=f"as of {moment(result.as_of, now=now).short}" if result.as_of < now else "" if told else "nobody to write to",
         date=clock.business_day(run.started_at).isoformat(),
         people=indian(told),
         messages=indian(whole.messages),
