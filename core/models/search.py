@@ -115,15 +115,54 @@ def has_words(database: str) -> bool:  # noqa: ARG001  (each database has its ow
 def holding(model: type[models.Model], term: str, *, most: int) -> list[UUID] | None:
     """The ids of the rows whose words hold the term, those last entered first, one more than `most` at most.
 
-    None: they cannot be looked up here, and have to be read.
+    A term of one or two letters has no trigram: for it, the words are read, of rows that have some of their own.
+    None: they cannot be looked up here, and have to be read where they are.
     """
-    if connection.vendor != "sqlite" or len(term) < SHORTEST or not has_words(str(connection.settings_dict["NAME"])):
+    if connection.vendor != "sqlite" or not has_words(str(connection.settings_dict["NAME"])):
         return None
-    table, phrase = model._meta.db_table, '"' + term.replace('"', '""') + '"'
+    table = model._meta.db_table
+    if len(term) >= SHORTEST:
+        found, asked = f"{table}_words MATCH %s", ['"' + term.replace('"', '""') + '"']
+    else:
+        columns = next(columns for name, columns, _ in SEARCHED if name == table)
+        found = " OR ".join(f"{table}_words.{column} LIKE %s ESCAPE '\\'" for column in columns)
+        asked = [f"%{connection.ops.prep_for_like_query(term)}%"] * len(columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT w.id FROM {table}_words JOIN {table}_worded w ON w.number = {table}_words.rowid WHERE {table}_words MATCH %s"
+            f"SELECT w.id FROM {table}_words JOIN {table}_worded w ON w.number = {table}_words.rowid WHERE {found}"
             f" ORDER BY {table}_words.rowid DESC LIMIT %s",
-            [phrase, most + 1],
+            [*asked, most + 1],
         )
         return [UUID(found) for (found,) in cursor.fetchall()]
+
+
+# --- People -------------------------------------------------------------------------------------------------------------
+
+NAMES: Final = ("username", "first_name", "last_name", "email", "phone")
+
+
+def make_names(connection: BaseDatabaseWrapper) -> None:
+    """On SQLite: an index for the beginning of each name. PostgreSQL has its trigrams (`User.Meta`)."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            for name in NAMES:
+                cursor.execute(f"CREATE INDEX IF NOT EXISTS core_user_begins_{name} ON core_user ({name} COLLATE NOCASE)")
+
+
+def unmake_names(connection: BaseDatabaseWrapper) -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            for name in NAMES:
+                cursor.execute(f"DROP INDEX IF EXISTS core_user_begins_{name}")
+
+
+def beginning(term: str, *, most: int) -> tuple[str, list[Any]]:
+    """The statement, and its values, for the ids of people one of whose names begins with the term, in any case; `most` at most."""
+    begins = f"{connection.ops.prep_for_like_query(term)}%"
+    if connection.vendor == "sqlite":
+        # Each by its own index, and no further than needed.
+        each = (f"SELECT * FROM (SELECT id FROM core_user WHERE {name} LIKE %s ESCAPE '\\' LIMIT {most})" for name in NAMES)
+        return f"{' UNION '.join(each)} LIMIT {most}", [begins] * len(NAMES)
+    # As Django writes `istartswith`, which the index is made for.
+    each = (f"UPPER({name}::text) LIKE UPPER(%s)" for name in NAMES)
+    return f"SELECT id FROM core_user WHERE {' OR '.join(each)} LIMIT {most}", [begins] * len(NAMES)

@@ -9,6 +9,7 @@ from django.db import connection
 from core.dashboard.logs import NEWEST_FIRST, filtered
 from core.models import MessageContent, NotificationLog, Status, search
 from tests.api.world import AT, message_of
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -125,6 +126,42 @@ def test_a_migration_finds_the_words_that_are_there_and_can_be_taken_back(api, o
     assert search.holding(NotificationLog, "geyser", most=9) == [row.pk]
     assert search.holding(MessageContent, "geyser", most=9) == [content.pk]
     assert found(api, omar, "geyser") == {str(row.pk), str(offer.pk)}
+
+
+@pytest.mark.parametrize(
+    ("term", "who"), [("PRI", "first"), ("n_i", "name"), ("+91980", "phone"), ("iyer", "last"), ("p%", "mail"), ("r", None)]
+)
+def test_people_are_found_by_the_beginning_of_any_of_their_names(api, omar, term, who):
+    wanted = {
+        "first": person(first_name="Priya"),
+        "last": person(last_name="Iyer"),
+        "name": person(username="n_i"),
+        "phone": person(phone="+919800000099"),
+        "mail": person(email="p%25@homeserve.example"),
+    }
+    rows = {name: str(message_of(one, message="-").pk) for name, one in wanted.items()}
+    person(username="nxi", first_name="Apri", email="pq@homeserve.example")
+    assert found(api, omar, term) & set(rows.values()) == ({rows[who]} if who else set())
+
+
+@pytest.mark.sqlite
+def test_people_are_looked_up_and_not_read(db):
+    statement, values = search.beginning("pri", most=200)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+        plan = [str(row[-1]) for row in cursor.fetchall()]
+    assert [line for line in plan if "core_user" in line and "SEARCH core_user USING COVERING INDEX core_user_begins_" not in line] == []
+    assert sum("core_user_begins_" in line for line in plan) == len(search.NAMES)
+
+
+@pytest.mark.sqlite
+def test_of_one_or_two_letters_only_words_that_are_a_message_s_own_are_read(api, omar, vera):
+    own = message_of(vera, message="A zq in it.")
+    content = MessageContent.objects.create(template="promotional", version="file", subject="", body="zq", created_at=AT)
+    offer = message_of(vera, content=content)
+    assert search.holding(NotificationLog, "ZQ", most=9) == [own.pk]
+    assert search.holding(NotificationLog, "q_", most=9) == []
+    assert found(api, omar, "zq") == {str(own.pk), str(offer.pk)}
 
 
 @pytest.mark.sqlite

@@ -1,6 +1,7 @@
 """What came of a campaign's runs, over the API: sent, delivered, read, clicked and booked within three days, by method."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -173,7 +174,7 @@ def test_of_large_runs_the_one_that_was_never_counted_comes_first_and_small_ones
     older, newer, small = (a_run(now, days=days, queued=queued) for days, queued in ((2, MANY + 1), (1, MANY + 1), (0, MANY)))
     a_run(now, days=90, queued=MANY + 1)
     a_run(now, name="no_campaign_any_more", queued=MANY + 1)
-    order: list[object] = []
+    order: list[UUID] = []
     while keep(now=now):
         order.append(MessagingRun.objects.filter(totals_at=now).exclude(pk__in=order).get().pk)
     assert order == [newer.pk, older.pk]
