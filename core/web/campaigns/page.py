@@ -354,7 +354,6 @@ def by_method(past: list[PastRun], asked: str) -> PastRun | None:
 def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
     run, whole = result.run, result.whole
     told = int(run.result.get("people", 0))
-    settled = result.counts_until <= now
     share = f"{100 * (whole.people_booked or 0) / told:.1f} %" if told else ""
     return PastRun(
         at=moment(run.started_at, now=now),
@@ -372,7 +371,7 @@ def past_run(result: Results, booked: bool, *, now: datetime) -> PastRun:
         read=indian(whole.read),
         clicked=indian(whole.clicked),
         booked="" if not booked or not told else indian(whole.people_booked or 0),
-        booked_words=share if settled else f"so far, until {moment(result.counts_until, now=now).short}",
+        booked_words=share if result.counts_until <= now else f"so far, until {moment(result.counts_until, now=now).short}",
         methods=tuple(_method(name, figures) for name, figures in sorted(result.by_method.items())),
         id=str(run.pk),
     )
