@@ -10,6 +10,8 @@ PHONE = re.compile(r"(?<![\w-])(?!\d{4}-\d\d-\d\d[ T]\d\d:)(\+\d{1,3}[ -]?)?(?<!
 TOKEN = re.compile(r"(?i)\b(bearer|token|basic)\s+[\w.~+/=-]{8,}")
 # Whoever has the link of a message can stop its offers, or act on its alert.
 SIGNED = re.compile(r"(/(?:r|unsubscribe|act)/)[\w-]{40,}")
+# A token of the API has no other sign than its length.
+KEY = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 # In an address: what a parameter of such a name holds, and who logs in at a server.
 PARAMETER = re.compile(r"(?i)([?&](?:token|otp|code|password|secret|key|signature)=)[^&\s\"']+")
 LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+]{1,12}://)[^\s/@\"']+@")
@@ -27,6 +29,7 @@ def mask_phone(match: re.Match[str]) -> str:
 
 def mask_text(text: str) -> str:
     """Emails keep their first letter and domain, phones their last three digits, tokens, logins and signed links nothing."""
+    text = KEY.sub("•••", text)
     text = SIGNED.sub(lambda match: f"{match[1]}•••", text)
     text = PARAMETER.sub(lambda match: f"{match[1]}•••", text)
     text = LOGIN.sub(lambda match: f"{match[1]}•••@", text)

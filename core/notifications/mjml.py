@@ -65,6 +65,11 @@ def compiled(document: str) -> str:
         return mrml.to_html(document).content
     except OSError as error:  # The compiler's way of saying that it cannot read the document.
         raise WordingError([f"email: not valid MJML: {error}"]) from error
+    except BaseException as error:
+        # What the compiler trips over in its own code is no Exception of Python's, and would end the thread that asked.
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise WordingError(["email: not valid MJML: the compiler cannot read it"]) from error
 
 
 def doubts(document: str, html: str) -> Iterator[str]:

@@ -194,3 +194,10 @@ def test_the_lists_cost_the_same_however_many_versions(api, sara):
     few = [queries_of(lambda url=url: caller.get(url)) for url in (URL, VERSIONS)]
     versions(3, 30)
     assert [queries_of(lambda url=url: caller.get(url)) for url in (URL, VERSIONS)] == few
+
+
+def test_what_the_compiler_itself_trips_over_is_a_problem_of_the_wording(api, omar):
+    """A space that does not break, outside every element, within what takes more than a byte: its parser panics."""
+    answer = api(omar).post("/admin-dashboard/templates/preview/", {"name": "otp", "subject": "x", "body": "x", "email": "GÌ\u00a0N>?"})
+    assert answer.status_code == 200
+    assert answer.json()["problems"] == ["email: not valid MJML: the compiler cannot read it"]

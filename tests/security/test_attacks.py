@@ -1,5 +1,7 @@
 """What people with bad intentions send. Each of these is tried as they would: through a page, an address, a row that an import brought."""
 
+import json
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -258,3 +260,59 @@ def test_links_in_messages_are_ours_whatever_host_is_asked(client, kiran, settin
     answer = client.get("/inbox/", headers={"host": "evil.example"})
     assert answer.status_code == 400
     assert b"evil.example" not in answer.content
+
+
+# --- What is logged, named and filtered --------------------------------------------------------------------------------
+
+
+FORGED = 'x\r\n{"event": "forged", "level": "error"}\n2026-11-23 [error] forged\x1b[2J'
+
+
+def test_nobody_writes_a_line_of_their_own_into_the_log(client, settings):
+    file = Path(settings.LOG_FILE)
+    before = len(file.read_text(encoding="utf-8")) if file.is_file() else 0
+    client.get(f"/nowhere/{quote(FORGED)}/?{quote(FORGED)}={quote(FORGED)}", headers={"user-agent": FORGED.replace("\r\n", "\n ")})
+    client.post("/accounts/login/", {"username": FORGED, "password": FORGED})
+    client.post("/api/auth/login/", {"username": FORGED, "password": FORGED}, content_type="application/json")
+    lines = file.read_text(encoding="utf-8")[before:].splitlines()
+    assert len(lines) >= 3
+    assert "forged" not in {json.loads(line)["event"] for line in lines}
+    assert not any("\x1b" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["\0", "a\0b", "\u202egnp.exe", "x" * 10_000, "\U0001f600" * 3, "\u200b", "\r\nBcc: x"])
+def test_a_name_that_is_none_breaks_nothing(client, sara, kiran, name):
+    """Of a person, a comment, a note, a search: taken as it is, or refused by name."""
+    alert = BusinessAlert.objects.create(alert_type="system_error", severity="high", title="x")
+    client.force_login(sara)
+    page = f"/admin/core/user/{kiran.pk}/change/"
+    form = {"username": "kiran", "first_name": name, "last_name": name, "role": "customer", "language": "en", "is_active": "on"}
+    forms = (
+        (page, form),
+        (f"/dashboard/alerts/{alert.pk}/comment/", {"text": name, "version": alert.version}),
+        ("/dashboard/thresholds/", {"rule": "promotions", "name": "bookings_under", "value": "2", "note": name, "scope": name}),
+        ("/dashboard/wording/otp/draft/", {"subject": name, "body": name, "note": name, "region": name}),
+        ("/dashboard/providers/switch/", {"scope": "all", "name": name, "reason": name, "is_paused": "1"}),
+    )
+    for url, said in forms:
+        assert client.post(url, said).status_code < 500, url
+    for url in ("/dashboard/people/", "/dashboard/log/", "/dashboard/alerts/", "/dashboard/audit/"):
+        for field in ("q", "search", "model", "object_id", "name"):
+            assert client.get(url, {field: name}).status_code < 500, (url, field)
+    for row in (User.objects.get(pk=kiran.pk).first_name, *alert.events.values_list("reason", flat=True)):
+        assert "\0" not in row
+        assert len(row) <= 10_000
+
+
+@pytest.mark.parametrize(
+    "asked", ["recipient__password__startswith", "recipient__email__contains", "content__body__regex", "run__actor__is_superuser"]
+)
+def test_a_parameter_is_no_question_to_the_database(client, sara, kiran, asked):
+    """Whoever may filter by one column learns nothing of another."""
+    message_to(kiran, subject="private")
+    client.force_login(sara)
+    for url in ("/admin-dashboard/notifications/logs/", "/admin-dashboard/users/", "/admin-dashboard/audit/"):
+        assert client.get(url, {asked: "p"}).status_code == 400, url
+    for url in ("/admin/core/notificationlog/", "/admin/core/user/"):
+        answers = [client.get(url, {asked: value}) for value in ("pbkdf2", "nothing")]
+        assert {answer.status_code for answer in answers} <= {302, 400}, url

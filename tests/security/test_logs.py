@@ -178,6 +178,7 @@ def test_a_developers_error_page_shows_no_address_with_a_password_in_it(settings
         ("to a.b+c@x.example.", "to a•••@x.example."),
         ("call +91 98765 01234 now", "call +91 •••••234 now"),
         ("09876501234", "•••••234"),
+        ("GET /users/" + "0c" * 32 + "/ HTTP", "GET /users/•••/ HTTP"),
         ("/x/?otp=123456&a=1", "/x/?otp=•••&a=1"),
         ("GET /x/?token=abc HTTP", "GET /x/?token=••• HTTP"),
         ("redis://user:secret@host:6379/0", "redis://•••@host:6379/0"),

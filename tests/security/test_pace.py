@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from redis.exceptions import RedisError
 
 from core.access import API, PAGES, Open
 from core.models import Role
@@ -66,3 +67,15 @@ def test_one_persons_haste_is_not_anothers(once, kiran, vera):
         page = Client()
         page.force_login(someone)
         assert [page.post("/inbox/read/").status_code for _ in range(2)] == [302, 429]
+
+
+def test_work_goes_on_while_the_cache_that_counts_is_away(kiran, monkeypatch):
+    def away(*_args, **_more):
+        raise RedisError("Connection refused")
+
+    page = Client()
+    page.force_login(kiran)
+    monkeypatch.setattr("django.core.cache.backends.locmem.LocMemCache.get", away)
+    monkeypatch.setattr("django.core.cache.backends.redis.RedisCache.get", away)
+    assert page.post("/inbox/read/").status_code == 302
+    assert Caller(kiran).post("/api/inbox/read/").status_code == 200
