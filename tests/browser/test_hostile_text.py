@@ -37,7 +37,7 @@ KEPT = {
     "IdempotencyKey": {"path", "key", "body_hash", "response"},
     "Tries": {"limit", "key_hash"},
     "MessageContent": {"template"},
-    "MessagingRun": {"name", "rule"},
+    "MessagingRun": {"name", "rule", "totals"},
     "LeftOut": {"methods", "cause"},
     "NotificationLog": {"notification_type", "key", "provider", "personal"},
     "OneTimePassword": {"identifier_hash", "code_hash"},
