@@ -3,6 +3,7 @@
 import csv
 from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -27,8 +28,8 @@ class Streamed(StreamingHttpResponse):
     """A file that leaves as it is written, under ASGI too, where Django gathers what a plain iterator gives before it sends any of it."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        parts = iter(self)
-        while (part := await sync_to_async(next)(parts, None)) is not None:
+        following = sync_to_async(partial(next, iter(self), None))
+        while (part := await following()) is not None:
             yield part
 
 
