@@ -17,6 +17,8 @@ from core.formatting import indian
 from core.models import BusinessAlert, Role, User
 
 PINCODES = Nouns("pincode", "pincodes")
+# A sentence names so many; the alert's items name all.
+NAMED = 5
 
 
 def raise_alert(
@@ -83,11 +85,13 @@ def report_coverage_gaps(campaign: str, label: str, gaps: Sequence[Finding], *, 
     if not gaps:
         _gone(fingerprint, now=now)
         return None
+    pincodes = sorted({gap.pincode for gap in gaps})
+    where = ", ".join(pincodes[:NAMED]) + (f" and {indian(len(pincodes) - NAMED)} more" if len(pincodes) > NAMED else "")
     return raise_alert(
         alert_type="low_vendor_count",
         severity=Severity.HIGH,
         title=f"No vendor to tell of {label} in {indian(len(gaps))} {PINCODES.of(len(gaps))}",
-        description=f"There is work ({label}) and no vendor to offer it to. It closes by itself when a run finds no such pincode.",
+        description=f"There is work ({label}) and no vendor to offer it to: {where}. It closes by itself when a run finds no such pincode.",
         fingerprint=fingerprint,
         metadata={"campaign": campaign},
         items=gaps,

@@ -114,6 +114,7 @@ def test_a_gap_in_coverage_is_one_alert_for_ops_with_a_pincode_for_each_item(oma
     assert alert is not None
     assert (alert.alert_type, alert.severity, alert.item_count) == ("low_vendor_count", "high", 2)
     assert alert.title == "No vendor to tell of high demand in 2 pincodes"
+    assert "no vendor to offer it to: 560001, 560066." in alert.description
     assert {who for who, _ in messages()} == {"omar"}
 
 
