@@ -24,7 +24,7 @@ def test_people_are_open_to_everybody_at_every_width(browser, server):
 def test_somebody_is_found_and_made_an_ops_manager_when_one_has_said_yes(browser, server):
     vera, _ = people.meet("vera"), people.meet("kiran")
     page = open_page(browser, server, "/dashboard/people/", "sara")
-    page.get_by_role("searchbox", name="Username or email").fill("ver")
+    page.get_by_role("searchbox", name="Name, username, email or phone").fill("ver")
     expect(page.get_by_role("heading", name="1 person")).to_be_visible()
     page.get_by_role("link", name="Vera").click()
     page.get_by_label("Ops manager").check()

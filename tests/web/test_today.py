@@ -42,6 +42,7 @@ def some_of_everything(count):
 
 
 def test_it_costs_the_same_for_thirty_of_everything_as_for_three(as_omar):
+    create_defaults()
     some_of_everything(3)
     text_of(as_omar)
     with CaptureQueriesContext(connection) as few:
