@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from core import clock
-from core.alerts.policies import create_defaults
 from core.alerts import steps
+from core.alerts.policies import create_defaults
 from core.models import AlertEvent, AlertItem, BusinessAlert, Role, ScheduleRun, User
 from tests.people import person
 from tests.web.alerts_world import HOUR, LIST, an_alert, take, text_of, url_of
