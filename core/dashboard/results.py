@@ -80,7 +80,8 @@ def results_of(runs: Sequence[MessagingRun], *, booked: bool, now: datetime) -> 
 
 
 def _name(run: MessagingRun, booked: bool) -> str:
-    return f"results:{run.pk}:{booked}"
+    # Not "results", by which an earlier release may have left something of another shape.
+    return f"totals:{run.pk}:{booked}"
 
 
 # --- Over the API -------------------------------------------------------------------------------------------------------

@@ -4,12 +4,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core import clock
 from core.dashboard import pages
-from core.messaging.totals import MANY, keep, kept
+from core.messaging.totals import MANY, Figures, keep, kept
 from core.models import Booking, MessagingRun, NotificationLog
 from tests.api.callers import named_fields
 from tests.api.conventions import queries_of
@@ -139,6 +140,13 @@ def test_what_took_long_to_count_is_remembered_and_what_did_not_is_counted_anew(
         return results()[0]["total"]["sent"]
 
     assert [sent("email", 3_600), sent("sms", 3_600), sent("websocket", -1), sent("push", 3_600)] == [1, 2, 3, 3]
+
+
+def test_what_an_earlier_release_remembered_breaks_nothing_after_an_update(results, now, kiran):
+    run = a_run(now)
+    told(run, kiran, "email")
+    cache.set(f"results:{run.pk}:True", (Figures(messages=7), {"email": Figures(messages=7)}), 60)
+    assert results()[0]["total"]["messages"] == 1
 
 
 def test_a_run_of_thousands_is_told_as_it_was_last_counted(api, omar, results, now, kiran, frozen):
