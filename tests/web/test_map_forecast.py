@@ -68,6 +68,11 @@ def test_the_forecast_is_dotted_within_a_band_and_never_joined_to_the_open_day(a
     assert "Expect 5 to 17 on Tue 17 Nov, the busiest of the seven days ahead." in said
     assert "With 2 free vendors that is about 5.5 each; at 3 each it takes 4 free vendors." in said
     assert "3 on 16 Nov so far; forecast for the days ahead: 2 to 17." in page
+    # Of the week after a day long over nothing has to be expected.
+    for back, is_said in ((1, True), (2, False)):
+        earlier = get(as_omar, f"?pincode={HOME}&day={today() - timedelta(days=back)}")
+        assert ('class="fc"' in earlier, "Expect " in words(earlier)) == (is_said, is_said)
+        assert "Not enough history" not in earlier
 
 
 @pytest.mark.django_db

@@ -68,6 +68,8 @@ class Panel:
     outlook: Outlook | None
     first_day: str
     last_day: str
+    # Too little is known for a forecast, which the day is recent enough to have.
+    is_too_early: bool
     # The end of the chart, where it goes on beyond that day.
     ahead_to: str
     # Under that day, and until when a line leads up from it.
@@ -84,7 +86,9 @@ def panel_of(pincode: str, day: date, *, user: User, now: datetime) -> Panel:
     every = {row.date: row for row in filtered({"pincode": pincode, "date_from": day - WEEKS * WEEK, "date_to": day})}
     row, before = every.get(day), every.get(day - WEEK)
     totals = {one.date: one.total_bookings for one in every.values() if one.is_final}
-    ahead = days_ahead(totals, day, is_over=row is None or row.is_final)
+    # What an earlier day led to is known.
+    is_recent = day >= today - timedelta(days=1)
+    ahead = days_ahead(totals, day, is_over=row is None or row.is_final) if is_recent else []
     weeks, end = Weeks(day, bool(ahead)), day + timedelta(days=AHEAD)
     rows = {at: one for at, one in every.items() if at >= weeks.first}
     declared = [one for one in campaigns if isinstance(one, PincodeCampaign) and one.limits]
@@ -109,6 +113,7 @@ def panel_of(pincode: str, day: date, *, user: User, now: datetime) -> Panel:
         else None,
         first_day=day_words(weeks.first, today=today),
         last_day="today" if day == today else day_words(day, today=today),
+        is_too_early=is_recent and not ahead,
         ahead_to=f"{end.day} {end:%b}" if ahead else "",
         here=weeks.x(day),
         sent=sent(pincode, weeks.first, day, user=user, today=today),
