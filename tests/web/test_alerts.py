@@ -155,6 +155,9 @@ def test_what_was_open_at_this_time_yesterday_is_what_was_open_then(as_omar):
     back = an_alert("Was closed then", hours=90, items=1, rupees=9000, reopened_count=1)
     for kind, hours in (("opened", 90), ("resolved", 30), ("reopened", 5)):
         AlertEvent.objects.create(alert=back, kind=kind, at=now - hours * HOUR)
+    silent = an_alert("Ignored, and its resolution undone", hours=90, items=1, rupees=9000, status="ignored")
+    for kind, hours, detail in (("ignored", 80, {}), ("resolved", 30, {}), ("undone", 29, {"status": "ignored"})):
+        AlertEvent.objects.create(alert=silent, kind=kind, at=now - hours * HOUR, detail=detail)
     assert "This time yesterday: 1 alert, ₹1,070." in text_of(as_omar)
 
 

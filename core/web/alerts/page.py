@@ -305,8 +305,10 @@ def yesterday(user: User, *, now: datetime) -> str:
     # Of these alone the row as it is now does not say how it was then.
     doubtful = [pk for pk, status, reopened in rows if reopened or status == Status.IGNORED]
     kinds = ("opened", "reopened", "resolved", "ignored", "undone")
-    before = AlertEvent.objects.filter(alert__in=doubtful, at__lte=then, kind__in=kinds).order_by("at", "id").values_list("alert", "kind")
-    last = dict(before) if doubtful else {}
+    before = AlertEvent.objects.filter(alert__in=doubtful, at__lte=then, kind__in=kinds).order_by("at", "id")
+    # An undoing says itself what it led back to.
+    known_then = before.values_list("alert", "kind", "detail__status") if doubtful else []
+    last = {alert: status if kind == "undone" else kind for alert, kind, status in known_then}
     ids = [pk for pk, _, _ in rows if last.get(pk) not in ("resolved", "ignored")]
     items = AlertItem.objects.filter(Q(cleared_at=None) | Q(cleared_at__gt=then), alert__in=ids, first_seen_at__lte=then)
     amount = items.order_by().aggregate(rupees=Sum("rupees"))["rupees"]
