@@ -32,23 +32,27 @@ def must_be_open_to_everybody(browser: Browser, server: AsgiServer, url: str, wh
 
 
 class Wire:
-    """What a page's live connection goes over: cut it, and mend it."""
+    """What a page's live connection goes over: cut it, let it carry nothing without a word, and mend it."""
 
     def __init__(self, page: Page, path: str) -> None:
         self._is_cut = False
-        self._through: list[WebSocketRoute] = []
+        self.through: list[WebSocketRoute] = []
         page.route_web_socket(f"**{path}", self._answer)
 
     def _answer(self, route: WebSocketRoute) -> None:
         if self._is_cut:
             route.close()
         else:
-            route.connect_to_server()
-            self._through.append(route)
+            server = route.connect_to_server()
+            server.on_message(lambda words: None if self._is_cut else route.send(words))
+            self.through.append(route)
 
     def cut(self) -> None:
         self._is_cut = True
-        self._through[-1].close()
+        self.through[-1].close()
+
+    def silence(self) -> None:
+        self._is_cut = True
 
     def mend(self) -> None:
         self._is_cut = False

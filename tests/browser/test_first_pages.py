@@ -160,6 +160,27 @@ def test_a_lost_connection_is_said_and_made_again_with_what_came_meanwhile(brows
     expect(page.get_by_text("Meanwhile", exact=True)).to_be_visible(timeout=10_000)
 
 
+def test_a_page_that_nobody_sees_keeps_its_connection_and_one_that_nobody_answers_makes_another(browser, server):
+    people.meet("vera")
+    page = open_page(browser, server, "/healthz", "vera")
+    wire = Wire(page, "/ws/notifications/")
+    page.clock.install()
+    page.goto(f"{server.url}/inbox/")
+    live = page.locator("#live")
+    expect(live).to_have_text("Live")
+    for _ in range(3):
+        # As a browser lets the timers of such a page go: what is due, once a minute.
+        page.clock.fast_forward(60_000)
+        page.wait_for_timeout(200)
+    assert len(wire.through) == 1
+    wire.silence()
+    page.clock.run_for(31_000)
+    expect(live).to_have_text(re.compile("Not live since"))
+    wire.mend()
+    page.clock.fast_forward(30_000)
+    expect(live).to_have_text("Live")
+
+
 def test_logging_out_elsewhere_takes_an_open_inbox_to_the_login_page(browser, server):
     people.meet("vera")
     page = open_page(browser, server, "/inbox/", "vera")

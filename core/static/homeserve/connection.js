@@ -1,11 +1,13 @@
 // A live connection that comes back by itself: after a break, sooner when the network or the page is back, and when nothing
 // answers any more, which a browser notices only after minutes. Says when it stands, what it hears, and since when it is lost.
+// Of a page that nobody sees, the browser lets timers go once a minute: what counts is what was asked and not answered.
 "use strict";
 
 (() => {
   const RETRY_FIRST = 1000;
   const RETRY_MOST = 30000;
-  const PING_EVERY = 15000;
+  const ASK_EVERY = 15000;
+  const ANSWERED_WITHIN = 15000;
   const LOGGED_OUT = 4401;
 
   // The business day's time, as everywhere on the page, wherever the browser is.
@@ -20,11 +22,11 @@
     let socket = null;
     let retry = RETRY_FIRST;
     let waiting = 0;
-    let answeredAt = 0;
+    let owed = 0;
     const connection = { lostAt: null, isOpen, say };
 
     function isOpen() {
-      return socket !== null && socket.readyState === WebSocket.OPEN && !connection.lostAt;
+      return socket !== null && socket.readyState === WebSocket.OPEN;
     }
 
     function say(frame) {
@@ -33,54 +35,70 @@
       return true;
     }
 
-    function lost() {
-      connection.lostAt = connection.lostAt || new Date();
-      on.lost(connection.lostAt);
+    function ask() {
+      if (say({ type: "ping" }) && !owed) owed = setTimeout(giveUp, ANSWERED_WITHIN);
+    }
+
+    function answered() {
+      clearTimeout(owed);
+      owed = 0;
     }
 
     function connect() {
       waiting = 0;
       const scheme = location.protocol === "https:" ? "wss://" : "ws://";
-      socket = new WebSocket(scheme + location.host + path);
-      socket.addEventListener("open", () => {
+      const mine = new WebSocket(scheme + location.host + path);
+      const ifMine = (act) => (event) => {
+        if (socket === mine) act(event);
+      };
+      socket = mine;
+      owed = setTimeout(giveUp, ANSWERED_WITHIN);
+      mine.addEventListener("open", ifMine(() => {
         const wasLost = connection.lostAt !== null;
         retry = RETRY_FIRST;
-        answeredAt = Date.now();
+        answered();
         connection.lostAt = null;
         on.opened(wasLost);
-      });
-      socket.addEventListener("message", (event) => {
-        answeredAt = Date.now();
+      }));
+      mine.addEventListener("message", ifMine((event) => {
+        answered();
         on.heard(JSON.parse(event.data));
-      });
-      socket.addEventListener("close", (event) => {
+      }));
+      mine.addEventListener("close", ifMine((event) => {
         // Logged out, here or elsewhere: the server shows where to log in.
-        if (event.code === LOGGED_OUT) {
-          location.reload();
-          return;
-        }
-        lost();
-        waiting = setTimeout(connect, retry * (0.5 + Math.random() / 2));
-        retry = Math.min(retry * 2, RETRY_MOST);
-      });
+        if (event.code === LOGGED_OUT) location.reload();
+        else lost();
+      }));
+    }
+
+    function lost() {
+      socket = null;
+      answered();
+      connection.lostAt = connection.lostAt || new Date();
+      on.lost(connection.lostAt);
+      waiting = setTimeout(connect, retry * (0.5 + Math.random() / 2));
+      retry = Math.min(retry * 2, RETRY_MOST);
+    }
+
+    // Where nobody answers, nobody takes leave either: a browser would wait for that for a minute.
+    function giveUp() {
+      const silent = socket;
+      lost();
+      silent.close();
     }
 
     function hurry() {
-      if (!waiting || document.visibilityState !== "visible") return;
-      clearTimeout(waiting);
-      retry = RETRY_FIRST;
-      connect();
+      if (document.visibilityState !== "visible") return;
+      if (waiting) {
+        clearTimeout(waiting);
+        retry = RETRY_FIRST;
+        connect();
+      } else {
+        ask();
+      }
     }
 
-    setInterval(() => {
-      if (!isOpen()) return;
-      if (Date.now() - answeredAt > 2 * PING_EVERY) {
-        lost();
-        socket.close();
-      } else {
-        say({ type: "ping" });
-      }
-    }, PING_EVERY);
+    setInterval(ask, ASK_EVERY);
     window.addEventListener("online", hurry);
     document.addEventListener("visibilitychange", hurry);
 
