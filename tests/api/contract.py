@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from copy import deepcopy
 from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -35,7 +36,8 @@ def described() -> dict[str, Any]:
 
 
 def schema() -> Any:
-    return schemathesis.openapi.from_dict(described())
+    # A copy: what makes chains of calls rewrites the links in it.
+    return schemathesis.openapi.from_dict(deepcopy(described()))
 
 
 def as_told(route: str) -> str:

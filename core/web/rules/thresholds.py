@@ -197,8 +197,10 @@ def _weigh(editor: Editor, held: Limits, *, is_refresh: bool, now: datetime) -> 
     where = editor.scope if editor.rule.is_regional else ""
     editor.now = _phrase(editor.name, held.for_pincode(where)[editor.name])
     editor.has_own = (editor.name, editor.scope) in held.rows and bool(editor.scope)
-    newest = Threshold.objects.filter(rule=editor.rule.name, name=editor.name, scope=editor.scope, effective_from__lte=now)
-    editor.seen = newest.order_by("-effective_from", "-pk").values_list("pk", flat=True).first()
+    # What is no place has no limit, and may be nothing that a database can be asked for.
+    if not editor.scope or editor.scope.isdecimal():
+        newest = Threshold.objects.filter(rule=editor.rule.name, name=editor.name, scope=editor.scope, effective_from__lte=now)
+        editor.seen = newest.order_by("-effective_from", "-pk").values_list("pk", flat=True).first()
     if editor.errors or is_refresh:
         return
     value = editor.values["value"]

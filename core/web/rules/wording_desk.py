@@ -213,8 +213,10 @@ def typed_in(template: str, given: QueryDict) -> Desk:
     if number.isascii() and number.isdigit() and len(number) < 18:
         version = TemplateVersion.objects.filter(name=template, pk=int(number)).select_related("created_by", "published_by").first()
     is_draft = version is not None and version.status == Status.DRAFT
-    region = version.region if version and is_draft else given.get("region", "").strip()
-    language = version.language if version and is_draft else given.get("language", "").strip() or LANGUAGE
+    region, language = (given.get(name, "").replace("\0", "").strip() for name in ("region", "language"))
+    if version and is_draft:
+        region, language = version.region, version.language
+    language = language or LANGUAGE
     said: dict[str, Any] = {name: given.get(name, "").replace("\r\n", "\n") for name in publishing.WRITTEN if name != "is_service"}
     said["is_service"] = bool(given.get("is_service"))
     desk = Desk(template, region, language, said, version, is_typed=True)
