@@ -26,9 +26,14 @@ TAGS = frozenset(
         "wrapper",
     }
 )  # fmt: skip
-TAG = re.compile(r"<\s*/?\s*mj-([a-z-]+)", re.IGNORECASE)
+# The compiler goes as deep as the document is nested, and at some thousand levels takes the whole process with it. How deep that
+# is, only it could say; no document is deeper than it has elements.
+ELEMENT = re.compile(r"<(?!\s*[/!])")
+LINE_BREAK = "<br />"
+MOST_ELEMENTS = 1_000
+TAG = re.compile(r"<\s*(?:/\s*)?mj-([a-z-]+)", re.IGNORECASE)
 ACTIVE = re.compile(r"<\s*(script|iframe|object|embed|form|base|applet|frame)\b", re.IGNORECASE)
-HANDLER = re.compile(r"<[^>]*\s(on[a-z]+)\s*=", re.IGNORECASE)
+HANDLER = re.compile(r"<[^<>]*\s(on[a-z]+)\s*=", re.IGNORECASE)
 ADDRESS = re.compile(r"""\s(?:href|src|action|background)\s*=\s*["']?\s*([^"'\s>]*)""", re.IGNORECASE)
 SAFE_ADDRESS = re.compile(rf"(https?://|mailto:|tel:|#|mark{_NONCE})", re.IGNORECASE)
 
@@ -61,6 +66,8 @@ def sections_of(text: str) -> str:
 
 def compiled(document: str) -> str:
     """HTML. Nothing is included from anywhere. Raises WordingError with the compiler's words."""
+    if sum(1 for _ in ELEMENT.finditer(document)) - document.count(LINE_BREAK) > MOST_ELEMENTS:
+        raise WordingError([f"email: more than {MOST_ELEMENTS} elements"])
     try:
         return mrml.to_html(document).content
     except OSError as error:  # The compiler's way of saying that it cannot read the document.

@@ -29,13 +29,14 @@ PERSONAL = ("name", "link", "unsubscribe", "act", "code")
 LONGEST = 100_000
 MOST_TAGS = 200
 LONGEST_TAG = 400
+DEEPEST = 8
 
 # What no value may carry into a message: control characters, our own marks, marks that turn the direction of writing, and
 # halves of characters that cannot be sent. The joiners that Indian scripts need are not among them.
 UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ue000-\uf8ff]")
 LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
-TAG = re.compile(r"{%\s*(\S*?)\s*(?:\s.*?)?%}")
-CLOSED = re.compile("{%.*?%}|{{.*?}}|{#.*?#}")
+OPENED = re.compile("{[%{#]")
+CLOSED_BY = {"{%": "%}", "{{": "}}", "{#": "#}"}
 NAME = re.compile(r"[A-Za-z]\w*\Z")
 
 
@@ -195,15 +196,39 @@ def _at_sight(source: str) -> Iterator[str]:
     if source.count("{%") > MOST_TAGS:
         yield f"line 1: more than {MOST_TAGS} tags"
         return
+    if source.count("{#") > MOST_TAGS:
+        yield f"line 1: more than {MOST_TAGS} comments"
+        return
     for number, line in enumerate(source.splitlines(), start=1):
-        for match in TAG.finditer(line):
-            if match[1] not in vocabulary.TAGS + vocabulary.BRANCHES:
-                yield f"line {number}: there is no tag {{% {match[1]} %}}; there are if and for"
-            elif len(match[0]) > LONGEST_TAG:
-                yield f"line {number}: a tag longer than {LONGEST_TAG} characters"
-        opened = re.search("{[{%]", CLOSED.sub("", line))
-        if opened:
-            yield f"line {number}: {opened[0]} is not closed on its line"
+        for mark, within in _marked(line):
+            if within is None:
+                yield f"line {number}: {mark} is not closed on its line"
+            elif mark == "{%":
+                name = within.split(maxsplit=1)[0] if within.strip() else ""
+                if name not in vocabulary.TAGS + vocabulary.BRANCHES:
+                    yield f"line {number}: there is no tag {{% {name} %}}; there are if and for"
+                elif len(within) > LONGEST_TAG:
+                    yield f"line {number}: a tag longer than {LONGEST_TAG} characters"
+
+
+def _marked(line: str) -> Iterator[tuple[str, str | None]]:
+    """What a line holds of tags and variables: the mark that begins each, and what is in it; None for the first that is not closed.
+
+    Each character is read a few times at most, whatever is written: a pattern would go back and forth over a long line for hours.
+    """
+    at, open_marks = 0, set[str]()
+    while found := OPENED.search(line, at):
+        mark, at = found[0], found.end()
+        end = -1 if mark in open_marks else line.find(CLOSED_BY[mark], at)
+        if end >= 0:
+            if mark != "{#":
+                yield mark, line[at:end]
+            at = end + 2
+        # A comment that is not closed is text.
+        elif mark not in open_marks:
+            open_marks.add(mark)
+            if mark != "{#" and open_marks <= {mark, "{#"}:
+                yield mark, None
 
 
 def _explain(error: TemplateSyntaxError) -> str:
@@ -299,7 +324,7 @@ def _kind_of_variable(variable: Any, names: Mapping[str, Kind]) -> Kind | None:
 def _listed(variable: Variable, names: Mapping[str, Kind]) -> str:
     """The names that could have been meant: the keys of the deepest part that exists."""
     steps = variable.lookups or ()
-    for depth in range(len(steps) - 1, 0, -1):
+    for depth in range(min(len(steps) - 1, DEEPEST), 0, -1):
         kind = _kind_of_variable(Variable(".".join(steps[:depth])), names)
         if isinstance(kind, Table):
             return ", ".join(f"{'.'.join(steps[:depth])}.{key}" for key in kind.keys)

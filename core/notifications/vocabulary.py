@@ -16,6 +16,8 @@ register.tag("if", do_if)
 register.tag("for", do_for)
 
 Value = Any
+# Before or after the point; what arithmetic to the paisa can hold is a little more.
+MOST_DIGITS = 24
 
 
 def _number(value: Value) -> Decimal | None:
@@ -26,16 +28,18 @@ def _number(value: Value) -> Decimal | None:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    # Thirty characters spell a number of a thousand million digits; written out it would fill the memory.
+    return number if number.is_finite() and abs(number.adjusted()) < MOST_DIGITS else None
 
 
 def _moment(value: Value) -> datetime | None:
     """Times reach a wording as ISO 8601 text; one without a zone is the business zone's."""
     try:
         moment = datetime.fromisoformat(str(value))
-    except ValueError:
+        # In no zone does the calendar's first or last day have a neighbour.
+        return timezone.localtime(moment) if timezone.is_aware(moment) else timezone.make_aware(moment)
+    except (ValueError, OverflowError):
         return None
-    return timezone.localtime(moment) if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 @register.filter
@@ -70,7 +74,10 @@ def day(value: Value) -> str:
 def last_day(value: Value) -> str:
     """The last day before a limit: for Tuesday 0:00, Monday; for Monday 23:59, Monday too."""
     moment = _moment(value)
-    return str(value) if moment is None else day((moment - timedelta(microseconds=1)).isoformat())
+    try:
+        return str(value) if moment is None else day((moment - timedelta(microseconds=1)).isoformat())
+    except OverflowError:
+        return str(value)
 
 
 @register.filter

@@ -1,11 +1,13 @@
 """Wording that people write: what is refused, what cannot be published, and which of several holds."""
 
+import time
+
 import pytest
 
 from core import links
 from core.models import TemplateVersion
 from core.models.fields import new_id
-from core.notifications import rendering
+from core.notifications import rendering, sandbox
 from core.notifications.wordings import Wordings
 
 FILES = Wordings({})
@@ -73,6 +75,38 @@ def test_a_wording_that_calls_loads_or_reaches_for_anything_is_refused(attack, r
     parts = {"subject": "A subject", "body": "A body", part: attack}
     found = rendering.validate(parts, example=rendering.example("promotional"))
     assert any(line.startswith(f"{part}, line 1: ") and reason in line for line in found), found
+
+
+# Some take seconds at this length, and hours at the longest that a wording may have; an open page's one thread of Python stands still.
+EXHAUSTING = {
+    "body": "{%" + " " * 1_500,
+    "subject": "{{" * 20_000,
+    "email": "{#" * 20_000,
+    "sms": "{{ title" + ".a" * 9_000 + " }}",
+}
+
+
+@pytest.mark.parametrize(("part", "attack"), EXHAUSTING.items(), ids=EXHAUSTING)
+def test_a_wording_that_would_take_hours_to_read_is_refused_at_once(part, attack):
+    parts = {"subject": "A subject", "body": "A body", part: attack}
+    began = time.perf_counter()
+    assert any(line.startswith(f"{part}, line 1: ") for line in rendering.validate(parts, example=rendering.example("promotional")))
+    assert time.perf_counter() - began < 2
+
+
+def test_a_mail_nested_a_thousand_deep_is_refused_before_it_ends_the_process():
+    email = "<mj-wrapper>" * 1_001 + "</mj-wrapper>" * 1_001
+    parts = {"subject": "A subject", "body": "A body", "email": email}
+    assert rendering.validate(parts, example=rendering.example("promotional")) == ["email: more than 1000 elements"]
+
+
+@pytest.mark.parametrize("number", ["9" * 40, "1e99999", "1e-99999", "0e-99999", "sNaN"])
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59+00:00", "0001-01-01T00:00:00+14:00", "0001-01-01"])
+def test_a_filter_never_fails_and_never_fills_the_memory(number, moment):
+    said = f'{{{{ "{number}"|rupees }}}} {{{{ "{number}"|indian }}}}' + "".join(
+        f' {{{{ "{moment}"|{name} }}}}' for name in ("clock", "day", "last_day")
+    )
+    assert len(sandbox.render(sandbox.compiled(said, sandbox.table_of({}), escape=False), {})) < 300
 
 
 @in_database
