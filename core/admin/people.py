@@ -47,13 +47,21 @@ class NewPersonForm(PlainUsername, UserCreationForm):
     pass
 
 
+class NewPasswordForm(AdminPasswordChangeForm):
+    def save(self, commit: bool = True) -> Any:
+        """A new password ends what the old one opened: sessions by themselves, tokens here."""
+        saved = super().save(commit)
+        staffing.end_tokens(saved, actor=None, now=clock.now())
+        return saved
+
+
 @admin.register(User, site=site)
 class PersonAdmin(Found, House, UserAdmin):  # type: ignore[misc, type-arg]
     """People are never deleted here: what was sent to them is on record. An account is closed by making it inactive."""
 
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = NewPasswordForm
     ids = ()
     texts = ("username", "phone")
     pincodes = ("pincode",)

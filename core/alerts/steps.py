@@ -331,10 +331,9 @@ def _what_happened(alert: BusinessAlert, *, kind: str = "", also: Collection[str
 
 def _assignable(to: User | int, alert: BusinessAlert) -> User:
     person = to if isinstance(to, User) else _person(to)
-    if person is None:
-        raise BadStep("user_id", "There is no such person.")
-    if not may_see(person, alert):
-        raise BadStep("user_id", f"{person} may not see this alert.")
+    # Told apart, the two would say to whoever counts through the numbers which there are; by name, who they are.
+    if person is None or not may_see(person, alert):
+        raise BadStep("user_id", "There is no such person who may see this alert.")
     return person
 
 

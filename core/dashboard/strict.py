@@ -16,6 +16,8 @@ MOST_PER_PAGE = 100
 # Beyond it no list goes, and no database's integers end.
 LAST_PAGE = 1_000_000
 LARGEST_ID = 2**63 - 1
+# Of the fields that a call has no place for, so many are named.
+MOST_NAMED = 10
 
 
 class Strict(serializers.Serializer[Any]):
@@ -25,9 +27,10 @@ class Strict(serializers.Serializer[Any]):
         if not isinstance(data, dict):
             raise ValidationError({"non_field_errors": ["Send a JSON object."]})
         known = [name for name, field in self.fields.items() if not field.read_only]
-        unknown = {str(name): [f"Unknown. There are: {', '.join(known) or 'none'}."] for name in data if name not in known}
+        unknown = [str(name) for name in data if name not in known]
         if unknown:
-            raise ValidationError(unknown)
+            # What one may say is answered to each, and is ten times as long as a name: of a body full of names, to the first few.
+            raise ValidationError({name: [f"Unknown. There are: {', '.join(known) or 'none'}."] for name in unknown[:MOST_NAMED]})
         return dict(super().to_internal_value(data))
 
 

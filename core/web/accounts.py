@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_otp.models import Device
 
-from core import audit, clock
+from core import audit, clock, staffing
 from core.models import User
 from core.security import second_factor
 from core.security.limits import Limit, spend
@@ -129,8 +129,12 @@ class ChangePassword(PasswordChangeView):
         assert isinstance(form, PasswordChangeForm)
         answer = super().form_valid(form)
         user = person(self.request)
-        audit.enter(user, {"password": ("old one", "new one")}, actor=user, now=clock.now())
-        messages.success(self.request, "Your password is changed. Wherever else you were logged in, you no longer are.")
+        now = clock.now()
+        audit.enter(user, {"password": ("old one", "new one")}, actor=user, now=now)
+        # Whoever had the old one may have logged in over the API with it.
+        staffing.end_tokens(user, actor=user, now=now)
+        ended = "Wherever else you were logged in, you no longer are. Your API tokens have ended."
+        messages.success(self.request, f"Your password is changed. {ended}")
         return answer
 
 

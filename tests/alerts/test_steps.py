@@ -140,10 +140,10 @@ def test_whoever_looked_before_another_acted_is_told_who_did_what(alert, omar, s
         ("resolve", {"notes": None}, "notes", "This is not a text."),
         ("snooze", {"until": "2026-11-17"}, "until", "This is not a moment with its time zone."),
         ("snooze", {"until": datetime(2026, 11, 17)}, "until", "This is not a moment with its time zone."),
-        ("assign", {"to": 10**30}, "user_id", "There is no such person."),
-        ("assign", {"to": "omar"}, "user_id", "There is no such person."),
-        ("assign", {"to": True}, "user_id", "There is no such person."),
-        ("assign", {"to": 0}, "user_id", "There is no such person."),
+        ("assign", {"to": 10**30}, "user_id", "There is no such person who may see this alert."),
+        ("assign", {"to": "omar"}, "user_id", "There is no such person who may see this alert."),
+        ("assign", {"to": True}, "user_id", "There is no such person who may see this alert."),
+        ("assign", {"to": 0}, "user_id", "There is no such person who may see this alert."),
     ],
 )
 def test_bad_input_names_its_field_and_changes_nothing(step, bad, field, message, alert, omar, now):

@@ -154,6 +154,28 @@ def test_an_ops_manager_makes_nobody_a_super_admin(client, omar):
     assert User.objects.get(pk=omar.pk).role == "ops_manager"
 
 
+def test_finance_learns_from_no_number_who_there_is(client, farah, kiran):
+    alert = BusinessAlert.objects.create(alert_type="payment_hold", severity="high", title="x")
+    client.force_login(farah)
+    url = f"/admin-dashboard/notifications/alerts/{alert.pk}/assign/"
+    said = [client.post(url, {"user_id": number}, content_type="application/json").json()["errors"] for number in (kiran.pk, 10**9)]
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("by", ["oneself", "a super admin"])
+def test_a_new_password_ends_tokens_too(client, kiran, sara, by):
+    """Whoever knew the old one may have made one with it."""
+    login = {"username": "kiran", "password": PASSWORD}
+    token = client.post("/api/auth/login/", login, content_type="application/json").json()["token"]
+    client.force_login(kiran if by == "oneself" else sara)
+    new = "correct horse battery staple"
+    url = "/accounts/password/" if by == "oneself" else f"/admin/core/user/{kiran.pk}/password/"
+    passwords = {"old_password": PASSWORD, "new_password1": new, "new_password2": new, "password1": new, "password2": new}
+    assert client.post(url, {**passwords, "usable_password": "true"}).status_code == 302
+    client.logout()
+    assert client.get("/api/inbox/", headers={"authorization": f"Bearer {token}"}).status_code == 401
+
+
 @pytest.mark.parametrize("username", ["оmar", "omаr", "OMAR", "Omar", "ＯＭＡＲ", "omar\u200b", "omar "])
 def test_nobody_is_given_a_name_that_is_taken_for_anothers(client, sara, omar, username):
     client.force_login(sara)
@@ -220,6 +242,12 @@ def test_a_body_that_makes_no_sense_is_a_clear_refusal(client, body):
     answer = client.post("/api/auth/login/", body, content_type="application/json")
     assert 400 <= answer.status_code < 500
     assert answer.headers["Content-Type"].startswith("application/json")
+
+
+def test_a_body_full_of_names_is_not_answered_name_by_name(client):
+    answer = client.post("/api/auth/login/", json.dumps(dict.fromkeys(map(str, range(5_000)), 1)), content_type="application/json")
+    assert (answer.status_code, len(answer.json()["errors"])) == (400, 10)
+    assert len(answer.content) < 5_000
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])

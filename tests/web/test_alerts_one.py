@@ -195,8 +195,8 @@ def test_resolving_asks_first_while_something_is_left(as_omar):
         ("comment", {"text": "a\x00b"}, "This holds a character that cannot be stored."),
         ("ignore", {"reason": ""}, "This may not be empty."),
         ("assign", {}, "Choose whom to assign it to."),
-        ("assign", {"user_id": "99999999"}, "There is no such person."),
-        ("assign", {"user_id": "Ω"}, "There is no such person."),
+        ("assign", {"user_id": "99999999"}, "There is no such person who may see this alert."),
+        ("assign", {"user_id": "Ω"}, "There is no such person who may see this alert."),
     ],
 )
 def test_what_cannot_be_used_is_said_beside_the_form_and_changes_nothing(as_omar, step, typed, words):
