@@ -31,7 +31,7 @@ def answers(get_response: View) -> View:
 
     def answered(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if request.method != "GET" or request.path.startswith(AS_IT_IS):
+        if request.method != "GET" or request.path_info.startswith(AS_IT_IS):
             return response
         return gzip.process_response(request, response)
 
