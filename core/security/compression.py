@@ -38,23 +38,30 @@ def answers(get_response: View) -> View:
     return answered
 
 
+def _is_there(file: StaticFile) -> bool:
+    return all(os.path.exists(path) for _, path, _ in file.alternatives)
+
+
 class Files(ServeStaticMiddleware):
     """Static files. Each is compressed when it is first asked for, and kept in `VAR_DIR/static` by what it was made of.
 
-    Where that cannot be written to, it goes as it is.
+    Where that cannot be written to, it goes as it is; what was cleared away there is made anew.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.compressor = Compressor(quiet=True)
-        self.seen: set[str] = set()
+        # As they lie, of those that were asked for.
+        self.plain: dict[str, StaticFile] = {}
         super().__init__(*args, **kwargs)
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         name = request.path_info
-        if not self.autorefresh and name not in self.seen and isinstance(self.files.get(name), StaticFile):
-            self.seen.add(name)
+        file = self.files.get(name)
+        if isinstance(file, StaticFile) and not self.autorefresh and (name not in self.plain or not _is_there(file)):
+            # Until it is made, it goes as it is.
+            self.files[name] = self.plain.setdefault(name, file)
             with contextlib.suppress(OSError):
-                self.files[name] = await asyncio.to_thread(self._both_ways, self.files[name])
+                self.files[name] = await asyncio.to_thread(self._both_ways, self.plain[name])
         response: HttpResponseBase = await super().__call__(request)
         return response
 

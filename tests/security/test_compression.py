@@ -87,6 +87,15 @@ async def test_a_file_is_compressed_once_and_known_again(async_client, kept):
     assert again.status_code == 304
 
 
+async def test_what_is_cleared_away_is_made_anew(async_client, kept):
+    await file(async_client, **GZIP)
+    [one] = kept.iterdir()
+    one.unlink()
+    again, compressed = await file(async_client, **GZIP)
+    assert (again.status_code, again["Content-Encoding"]) == (200, "gzip")
+    assert one.read_bytes() == compressed
+
+
 async def test_where_nothing_can_be_kept_a_file_goes_as_it_is(async_client, settings, tmp_path):
     settings.VAR_DIR = tmp_path / "a file"
     settings.VAR_DIR.write_text("In the way.")
