@@ -19,7 +19,7 @@ IN_WRITING = ("email", "websocket")
 BY: Mapping[str, str] = MappingProxyType({"email": "mail", "websocket": "the app", "sms": "SMS"})
 HOUR, DAY = 60, 24 * 60
 # What reads them each minute. `setup_periodic_tasks` puts it on the schedule, and makes their rows with it.
-PULSE = "core.tasks.escalate_due_alerts"
+TASK = "core.tasks.escalate_due_alerts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Policies:
     def in_force(cls) -> "Policies":
         rows = EscalationPolicy.objects.filter(is_active=True).prefetch_related("steps__person")
         by_scope = {(row.alert_type, row.severity): policy_of(row) for row in rows}
-        if not by_scope and not PeriodicTask.objects.filter(task=PULSE).exists() and not EscalationPolicy.objects.exists():
+        if not by_scope and not PeriodicTask.objects.filter(task=TASK).exists() and not EscalationPolicy.objects.exists():
             by_scope = {("", severity): policy for severity, policy in DEFAULTS.items()}
         return cls(by_scope)
 

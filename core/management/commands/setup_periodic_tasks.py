@@ -22,7 +22,7 @@ ESCALATION = "Escalate due alerts"
 # Not jobs of the business but the pulse of the machine: no ledger, no slots.
 PULSE = (
     ("Find due jobs", "core.tasks.run_due_jobs", "monitoring", 60),
-    (ESCALATION, "core.tasks.escalate_due_alerts", "monitoring", 60),
+    (ESCALATION, policies.TASK, "monitoring", 60),
     ("Deliver what waits", "core.tasks.deliver_outbox", "delivery", 10),
 )
 
