@@ -104,6 +104,10 @@ def part_of(
         start = (page - 1) * size
         found = _first(top, order, start=start, size=size) if top is not None else []
         found = found or _numbered(rows, order, total=total, start=start, size=size)
+        if start == 0 and len(found) < min(size, total):
+            # Many went since they were counted, as a demo city does: here is all there is.
+            total = len(found)
+            cache.delete(_name("total", rows))
     plain: QuerySet[M] = rows.model._default_manager.filter(pk__in=found)
     shown = {row.pk: row for row in (loaded(plain) if loaded else plain)}
     part = [shown[pk] for pk in found if pk in shown]

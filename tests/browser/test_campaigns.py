@@ -120,7 +120,7 @@ def test_an_ops_manager_counts_pauses_resumes_and_sends_and_sees_what_came_of_it
     expect(asks).to_be_hidden()
     page.get_by_role("button", name="Send now…").click()
     asks.get_by_role("button", name="Write to 1 person").click()
-    expect(page.locator("#run")).to_contain_text("2 queued, 1 people")
+    expect(page.locator("#run")).to_contain_text("2 queued, 1 person")
     expect(page.locator("#past tbody tr").first).to_contain_text("by Omar")
     assert set(NotificationLog.objects.values_list("recipient__username", flat=True)) == {"chitra"}
 

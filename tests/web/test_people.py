@@ -238,7 +238,7 @@ def test_the_demo_city_goes_after_a_question_with_counts_and_nothing_else_does(a
     assert tasks.run_all_asked() == 1
     assert not city.exists()
     page = said_in(as_sara.get(answers[1].headers["Location"]))
-    assert "1 people" in page.partition('id="run"')[2].partition("</section>")[0]
+    assert "1 person" in page.partition('id="run"')[2].partition("</section>")[0]
     assert "demo-mark" not in page
     assert User.objects.filter(pk__in=[sara.pk, vera.pk]).count() == 2
     assert [entry.object_repr for entry in entries(actor=sara, action=3)] == ["begin remove_demo", "remove the demo city"]

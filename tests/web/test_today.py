@@ -157,10 +157,10 @@ def test_a_pincode_is_over_its_own_limit_today_or_yesterday(as_omar):
 
 def test_a_run_that_failed_says_why(as_omar):
     ScheduleRun.objects.create(job="payment_holds", status="failed", error="Traceback\nValueError: no such thing")
-    ScheduleRun.objects.create(job="analytics", status="done", result={"pincodes": 1234, "days": 0})
+    ScheduleRun.objects.create(job="analytics", status="done", result={"pincodes": 1234, "days": 0, "new_items": 1})
     page = text_of(as_omar)
     assert "ValueError: no such thing" in page
-    assert "1,234 pincodes" in page
+    assert "1,234 pincodes, 1 new item<" in page or "1,234 pincodes, 1 new item " in page
 
 
 def test_the_hours_stand_beside_the_median_of_the_same_weekday_over_four_weeks(as_omar, kiran):

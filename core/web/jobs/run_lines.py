@@ -1,7 +1,9 @@
 """A run of a job in words: how it stands, for which slot, what came of it, and how long it took."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from core.formatting import indian
@@ -13,6 +15,13 @@ SHORTEST_SHOWN: Final = timedelta(seconds=0.1)
 ORDER: Final = (
     "days", "pincodes", "matched", "found", "critical", "opened", "reopened", "raised", "new_items", "cleared", "resolved", "quiet",
     "queued", "people", "coverage_gaps", "notifications", "rows",
+)  # fmt: skip
+# How a count is called when it is one; what is not here is called the same.
+ONE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "days": "day", "pincodes": "pincode", "new_items": "new item", "people": "person", "coverage_gaps": "coverage gap",
+        "notifications": "notification", "rows": "row",
+    }
 )  # fmt: skip
 
 
@@ -45,4 +54,8 @@ def outcome(run: ScheduleRun) -> str:
     counts = [(name, value) for name, value in (run.result or {}).items() if isinstance(value, int) and not isinstance(value, bool)]
     # A database may keep them in an order of its own.
     counts.sort(key=lambda count: (ORDER.index(count[0]) if count[0] in ORDER else len(ORDER), count[0]))
-    return ", ".join(f"{indian(value)} {name.replace('_', ' ')}" for name, value in counts if value) or ("nothing to do" if counts else "")
+    return ", ".join(f"{indian(value)} {_called(name, value)}" for name, value in counts if value) or ("nothing to do" if counts else "")
+
+
+def _called(name: str, count: int) -> str:
+    return ONE.get(name, name.replace("_", " ")) if count == 1 else name.replace("_", " ")
