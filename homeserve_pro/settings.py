@@ -144,7 +144,7 @@ TEMPLATES: list[dict[str, Any]] = [
 DATABASES = {"default": env.database("DATABASE_URL", base=BASE_DIR, default=BASE_DIR / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {"BACKEND": "homeserve_pro.cache.ForgetfulCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "homeserve"}
 }

@@ -26,6 +26,11 @@ def test_over_https_cookies_are_safe_and_a_second_factor_is_needed():
     assert found["DEBUG"] is False
 
 
+def test_its_cache_may_be_away():
+    found = settings_of("CACHES", **(PRODUCTION | {"REDIS_URL": "redis://127.0.0.1:6379/0"}))
+    assert found["CACHES"]["default"]["BACKEND"] == "homeserve_pro.cache.ForgetfulCache"
+
+
 def test_on_ones_own_machine_nothing_stands_in_the_way():
     assert not any(settings_of(*FLAGS).values())
     assert settings_of("SECOND_FACTOR", **PRODUCTION, DEBUG="1")["SECOND_FACTOR"] is False
