@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from core import audit, by_hand, clock, locks
+from core.alerts.check import checks
 from core.demo import city
 from core.models import ScheduleRun, User
 
@@ -40,7 +41,11 @@ def go(run: ScheduleRun) -> dict[str, Any]:
     with transaction.atomic():
         counts = city.remove()
         if any(counts.values()):
-            audit.enter_act("remove the demo city", actor=run.actor, more=counts, now=clock.now())
+            now = clock.now()
+            audit.enter_act("remove the demo city", actor=run.actor, more=counts, now=now)
+            # Alerts about what has gone close when their check looks, which may be hours away.
+            for name in checks.names():
+                by_hand.ask(name, actor=run.actor, now=now)
     return counts
 
 

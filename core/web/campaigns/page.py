@@ -337,12 +337,11 @@ def past_of(campaign: Campaign, *, now: datetime) -> list[PastRun]:
 
 def last_words(past: list[PastRun]) -> str:
     """ "Last ran Mon 23 Nov, 11:00: 727 people, 1,454 messages, 100.0 % went out." """
-    last = next((line for line in past if line.status == "ran"), None)
-    if last is None:
+    if (last := next((line for line in past if line.status == "ran"), None)) is None:
         return "It has not run yet."
     by = f" by {last.by}" if last.by else ""
     shown = f", of these {last.shown} shown in the outbox and not sent" if last.shown else ""
-    return f"Last ran {last.day}{by}: {last.people} people, {last.messages} messages, {last.went_out} went out{shown}."
+    return f"Last ran {last.day}{by}: {campaign_words.wrote(last.people, last.messages)}, {last.went_out} went out{shown}."
 
 
 def by_method(past: list[PastRun], asked: str) -> PastRun | None:

@@ -134,3 +134,8 @@ def mail(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404("This wording has no HTML part.")
     html = rendering.splice(common.html, READER, html=True)
     return HttpResponse(html, headers={"Content-Security-Policy": MAIL_POLICY, "Referrer-Policy": "no-referrer"})
+
+
+def wrote(people: str, messages: str) -> str:
+    """ "727 people, 1,454 messages", of numbers as they are written."""
+    return f"{people} {'person' if people == '1' else 'people'}, {messages} {'message' if messages == '1' else 'messages'}"
