@@ -20,11 +20,12 @@ is_e164 = RegexValidator(rf"\A{E164.pattern}\Z", "A phone number is written as +
 
 
 def new_id() -> uuid.UUID:
-    """A UUID of version 7 (RFC 9562): random, but in the order of its making, so that indexes grow at their end."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    """A UUID of version 7 (RFC 9562, 6.2, method 3): random, but in the order of its making to a quarter of a microsecond, so that
+    indexes grow at their end."""
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = (nanoseconds << 12) // 1_000_000
+    chance = int.from_bytes(os.urandom(8), "big") & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | chance)
 
 
 class PincodeField(models.CharField):  # type: ignore[type-arg]  # takes no type arguments at run time
