@@ -21,8 +21,8 @@ from tests.web.alerts_world import HOUR, LIST, an_alert, url_of
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LONG = "An-extraordinarily-long-word-without-a-place-to-break-it-anywhere-at-all " * 2
-# Milliseconds until another's page shows a step.
-AT_ONCE = 1_000
+# A second, and what a busy machine adds to it.
+AT_ONCE = 1_500
 
 
 def furnished() -> BusinessAlert:
